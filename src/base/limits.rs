@@ -1,0 +1,66 @@
+//! Every upper bound of the service, each with its reason.
+
+/// Bytes of a ref name (DESIGN section 2).
+pub const REF_NAME_BYTES_MAX: usize = 255;
+/// Bytes of a warehouse name; it stands in URLs and database names (PostgreSQL cuts at 63).
+pub const WAREHOUSE_NAME_BYTES_MAX: usize = 63;
+/// Bytes of one namespace level or of a table or view name; the limit of file names.
+pub const NAME_BYTES_MAX: usize = 255;
+/// Levels of a namespace; keeps keys of the tree short.
+pub const NAMESPACE_LEVELS_MAX: usize = 16;
+/// Bytes of a key of the tree: 16 levels and a name of 255 bytes each, with separators.
+pub const TREE_KEY_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a value of the tree: ids, a hash and at most one display path.
+pub const TREE_VALUE_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a content object, namespace properties included.
+pub const CONTENT_OBJECT_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a commit message.
+pub const COMMIT_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Properties of one commit.
+pub const COMMIT_PROPERTIES_MAX: usize = 128;
+/// Bytes of a property's key (commits).
+pub const PROPERTY_KEY_BYTES_MAX: usize = 255;
+/// Bytes of a property's value (commits).
+pub const PROPERTY_VALUE_BYTES_MAX: usize = 8 * 1024;
+/// Changes that a commit row keeps so that its tree can be rebuilt; larger commits keep their tree.
+pub const COMMIT_OPERATIONS_MAX: usize = 256;
+/// Commits whose operations are replayed at most to rebuild one tree.
+pub const REPLAY_COMMITS_MAX: usize = 64;
+/// Requests that one group publishes at most.
+pub const GROUP_REQUESTS_MAX: usize = 256;
+/// Bytes of files and nodes after which a group is closed.
+pub const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Requests that may wait for the committer; more are answered 429.
+pub const COMMIT_QUEUE_MAX: usize = 4096;
+/// Times that a request whose view of a table was stale is evaluated again by the server.
+pub const COMMIT_RETRIES_MAX: u32 = 32;
+/// Bytes of a request body.
+pub const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Tables in one multi-table transaction.
+pub const TRANSACTION_TABLES_MAX: usize = 10_000;
+/// Items of a page where the request names no limit.
+pub const PAGE_ITEMS_DEFAULT: usize = 1000;
+/// Items of a page at most.
+pub const PAGE_ITEMS_MAX: usize = 10_000;
+/// Commits that one log request reads at most before it returns a page.
+pub const LOG_SCAN_MAX: usize = 100_000;
+/// Conflicts listed in one answer.
+pub const CONFLICTS_LISTED_MAX: usize = 1000;
+/// Depth of recursion for virtual merge bases of criss-cross histories.
+pub const MERGE_BASE_DEPTH_MAX: usize = 32;
+/// Bytes of a metadata file that is read at most.
+pub const METADATA_FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Bytes of parsed and serialized table metadata kept in memory.
+pub const METADATA_CACHE_BYTES: u64 = 256 * 1024 * 1024;
+/// Bytes of tree nodes kept in memory.
+pub const NODE_CACHE_BYTES: u64 = 128 * 1024 * 1024;
+/// Bytes of one pack row; locations have 24 bits for the offset.
+pub const PACK_BYTES_MAX: usize = 16 * 1024 * 1024 - 1;
+/// Bytes of an idempotency key (the specification asks for a UUID of 36).
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+/// How long the answer to an idempotency key is kept, in seconds.
+pub const IDEMPOTENCY_LIFETIME_SECONDS: u64 = 24 * 60 * 60;
+/// How far a commit's time may lie ahead of the clock before the server refuses to write, in seconds.
+pub const CLOCK_AHEAD_SECONDS_MAX: i64 = 60 * 60;
+/// How long a stopping server waits for requests in flight, in seconds.
+pub const DRAIN_SECONDS: u64 = 25;

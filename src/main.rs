@@ -1,0 +1,3 @@
+//! The `nunatak` binary.
+
+fn main() {}

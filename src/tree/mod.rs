@@ -1,0 +1,1 @@
+//! A content-addressed ordered map of bytes.
