@@ -1,5 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod auth;
 pub mod base;
 pub mod store;
 pub mod tree;
+pub mod version;
