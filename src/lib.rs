@@ -1,5 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod base;
+pub mod iceberg;
 pub mod store;
 pub mod tree;
