@@ -1,6 +1,8 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod auth;
 pub mod base;
 pub mod iceberg;
 pub mod store;
 pub mod tree;
+pub mod version;

@@ -1,0 +1,10 @@
+//! Commits, refs and history over the tree and the metadata store.
+//!
+//! Knows no HTTP, no SQL and no Iceberg metadata: a table is a [`content::Object`] with a location.
+//! All state changes go through the [`committer`]; everything else reads.
+//! Start at [`snapshot`] (one state), [`commit`] (how states are chained) and [`committer`].
+
+pub mod codec;
+pub mod commit;
+pub mod content;
+pub mod key;
