@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
@@ -387,7 +387,12 @@ impl Eq for Node {}
 /// The node of the empty map.
 #[must_use]
 pub fn empty_node() -> Node {
-    Node::written(&Writer::new(0).finish())
+    static EMPTY: LazyLock<Node> = LazyLock::new(|| {
+        let node = Node::written(&Writer::new(0).finish());
+        node.hash();
+        node
+    });
+    EMPTY.clone()
 }
 
 /// Where a search ended.

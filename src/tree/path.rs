@@ -1,6 +1,7 @@
 //! The way from the root to a node of some level, and steps along that level.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::node::{Child, Node};
 use super::source::{NodeSource, load_children, load_root};
@@ -10,7 +11,8 @@ use crate::base::ids::NodeHash;
 /// Reads nodes, and keeps those that were read ahead.
 pub(super) struct Loader<'a> {
     source: &'a dyn NodeSource,
-    kept: BTreeMap<NodeHash, Node>,
+    /// By level.
+    kept: BTreeMap<(u8, NodeHash), Node>,
 }
 
 impl<'a> Loader<'a> {
@@ -23,33 +25,38 @@ impl<'a> Loader<'a> {
     pub(super) fn keep(&mut self, level: u8, children: &[Child]) -> Result<Vec<Node>, TreeError> {
         let nodes = load_children(self.source, level, children)?;
         for (child, node) in children.iter().zip(&nodes) {
-            self.kept.insert(child.node.hash, node.clone());
+            self.kept.insert((level, child.node.hash), node.clone());
         }
         Ok(nodes)
     }
 
-    /// Reads children at these positions of a node ahead, in place of all that was kept before.
-    fn keep_only(
+    /// Reads children of a node ahead, in place of those of their level that were kept before,
+    /// unless the one that is needed now is kept.
+    fn read_ahead(
         &mut self,
         parent: &Node,
-        positions: impl Iterator<Item = usize>,
+        needed: usize,
+        positions: Range<usize>,
     ) -> Result<(), TreeError> {
-        let children: Vec<Child> = positions.filter_map(|index| parent.child(index)).collect();
-        if children.iter().all(|child| self.kept.contains_key(&child.node.hash)) {
+        let level = parent.level().saturating_sub(1);
+        let needed = parent.child(needed);
+        if needed.is_none_or(|child| self.kept.contains_key(&(level, child.node.hash))) {
             return Ok(());
         }
-        self.kept.clear();
-        self.keep(parent.level().saturating_sub(1), &children)?;
+        let children: Vec<Child> =
+            parent.children().take(positions.end).skip(positions.start).collect();
+        self.kept.retain(|(kept, _), _| *kept != level);
+        self.keep(level, &children)?;
         Ok(())
     }
 
     /// One child of a node of level `parent_level`.
     pub(super) fn child(&mut self, parent_level: u8, child: Child) -> Result<Node, TreeError> {
-        if let Some(node) = self.kept.get(&child.node.hash) {
+        let (level, hash) = (parent_level.saturating_sub(1), child.node.hash);
+        if let Some(node) = self.kept.get(&(level, hash)) {
             return Ok(node.clone());
         }
-        let hash = child.node.hash;
-        let nodes = load_children(self.source, parent_level.saturating_sub(1), &[child])?;
+        let nodes = load_children(self.source, level, &[child])?;
         nodes.into_iter().next().ok_or(TreeError::MissingNode { hash })
     }
 }
@@ -242,12 +249,12 @@ impl Path {
                         let stop =
                             ahead.stop.map_or(node.len(), |key| node.lower_bound(key).index + 1);
                         let end = stop.min(index + ahead.nodes).max(index + 1);
-                        loader.keep_only(&node, index..end)?;
+                        loader.read_ahead(&node, index, index..end)?;
                     }
                     Direction::Backward => {
                         let stop = ahead.stop.map_or(0, |key| node.lower_bound(key).index);
                         let start = stop.max((index + 1).saturating_sub(ahead.nodes)).min(index);
-                        loader.keep_only(&node, start..index + 1)?;
+                        loader.read_ahead(&node, index, start..index + 1)?;
                     }
                 }
             }

@@ -170,7 +170,7 @@ fn every_rule_of_the_encoding_is_enforced() {
     );
     refused(
         b"NTK\x01\0\x02\0\x01a\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01a\0".to_vec(),
-        "out of order",
+        "key too long",
     );
     // A child without items.
     refused([&b"NTK\x01\x01\x01\0\x01a\0"[..], &[7; 32]].concat(), "without items");
