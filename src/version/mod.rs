@@ -7,4 +7,6 @@
 pub mod codec;
 pub mod commit;
 pub mod content;
+pub mod error;
 pub mod key;
+pub mod ref_log;
