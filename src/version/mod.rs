@@ -8,5 +8,6 @@ pub mod codec;
 pub mod commit;
 pub mod content;
 pub mod error;
+pub mod graph;
 pub mod key;
 pub mod ref_log;
