@@ -6,8 +6,11 @@
 
 pub mod codec;
 pub mod commit;
+pub mod conflict;
 pub mod content;
+pub mod diff;
 pub mod error;
 pub mod graph;
 pub mod key;
+pub mod merge;
 pub mod ref_log;
