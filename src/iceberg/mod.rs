@@ -7,3 +7,4 @@
 //! Start reading at [`table::metadata`], then [`table::apply`].
 
 pub mod table;
+pub mod view;
