@@ -65,8 +65,7 @@ impl NormalLocation {
             return refuse("it is relative");
         }
         let mut segments = Vec::new();
-        let mut parts = path.trim_start_matches('/').trim_end_matches('/').split('/');
-        while let Some(segment) = parts.next() {
+        for segment in path.trim_start_matches('/').trim_end_matches('/').split('/') {
             match segment {
                 // Local paths may double their slashes; keys of an object store may not.
                 "" if local || path.trim_matches('/').is_empty() => {}
