@@ -9,7 +9,9 @@ use crate::base::name::{ContentPath, NamespacePath, RefExpr, WarehouseName};
 use crate::base::page::{Page, PageRequest};
 use crate::iceberg::table::metadata::TableMetadata;
 use crate::version::content::{ContentKind, Object};
-use crate::version::diff::{Difference, DifferenceKind, Renames, Stored, TreeSource as _, differences};
+use crate::version::diff::{
+    Difference, DifferenceKind, Renames, Stored, TreeSource as _, differences,
+};
 use crate::version::key;
 use crate::version::snapshot::{Found, Snapshot, is_default};
 
@@ -170,11 +172,8 @@ impl Catalog {
         let found = found
             .await
             .map_err(|error| Error::internal("the diff failed").with_source(error))??;
-        let next = if found.len() >= limit {
-            found.last().map(|last| last.key.to_vec())
-        } else {
-            None
-        };
+        let next =
+            if found.len() >= limit { found.last().map(|last| last.key.to_vec()) } else { None };
         let mut items = Vec::with_capacity(found.len());
         for difference in found {
             items.extend(self.diff_item(difference, depth).await?);
@@ -241,14 +240,18 @@ fn info(snapshot: &Snapshot, found: Found) -> Result<ContentInfo> {
 
 fn summary(metadata: &TableMetadata) -> TableSummary {
     let schema = metadata.current_schema();
-    let columns = schema.map(|schema| schema.columns()).unwrap_or_default();
+    let fields = schema.map(|schema| schema.fields()).unwrap_or_default();
+    let columns = fields
+        .iter()
+        .map(|field| (field.id, field.name.clone(), field.field_type.to_string()))
+        .collect();
     let snapshot = metadata.current_snapshot();
     let totals = snapshot.map(|snapshot| snapshot.summary()).unwrap_or_default();
     let total = |key: &str| totals.get(key).and_then(|value| value.parse().ok());
     TableSummary {
         schema_id: metadata.current_schema_id(),
         columns,
-        snapshot_id: snapshot.map(|snapshot| snapshot.id()),
+        snapshot_id: snapshot.map(|snapshot| snapshot.id),
         snapshots: metadata.snapshots().len(),
         total_records: total("total-records"),
         total_files: total("total-data-files"),

@@ -48,7 +48,11 @@ impl TableFiles {
     ///
     /// # Errors
     /// `InvalidInput` if an allowed location is malformed.
-    pub fn policy(&self, warehouse: &Warehouse, options: &CatalogOptions) -> Result<LocationPolicy> {
+    pub fn policy(
+        &self,
+        warehouse: &Warehouse,
+        options: &CatalogOptions,
+    ) -> Result<LocationPolicy> {
         let roots = std::iter::once(warehouse.location.as_str())
             .chain(options.allowed_locations.iter().map(String::as_str));
         LocationPolicy::new(roots)
@@ -92,9 +96,7 @@ impl FileSink for TableFiles {
                     self.files.write_local_unsynced(&file.location, &file.bytes)?;
                     return Ok(FileSafety::Visible);
                 }
-                remote
-                    .next()
-                    .unwrap_or_else(|| Err(Error::internal("a file write has no outcome")))
+                remote.next().unwrap_or_else(|| Err(Error::internal("a file write has no outcome")))
             })
             .collect()
     }
@@ -115,8 +117,9 @@ impl Catalog {
         let (sequences, batch): (Vec<u64>, Vec<(String, Bytes)>) =
             pending.into_iter().map(|file| (file.sequence, (file.location, file.bytes))).unzip();
         let count = sequences.len();
-        tokio::task::spawn_blocking(move || {
-            let locations: Vec<&str> = batch.iter().map(|(location, _)| location.as_str()).collect();
+        tokio::task::spawn_blocking(move || -> Result<()> {
+            let locations: Vec<&str> =
+                batch.iter().map(|(location, _)| location.as_str()).collect();
             if files.files.sync_local(&locations).is_ok() {
                 return Ok(());
             }

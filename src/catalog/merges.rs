@@ -9,6 +9,7 @@ use crate::base::ids::CommitId;
 use crate::base::limits::COMMIT_RETRIES_MAX;
 use crate::base::name::{RefExpr, RefName, WarehouseName};
 use crate::store::records::RefAction;
+use crate::tree;
 use crate::version::committer::{
     Change, ChangeContext, ChangeError, CommitFailure, CommitRequest, Proposal, Write,
 };
@@ -19,7 +20,6 @@ use crate::version::merge::{
 };
 use crate::version::reader::HistoryReader;
 use crate::version::snapshot::{Snapshot, read_entry};
-use crate::tree;
 
 /// How carefully changes inside one table are combined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -71,9 +71,16 @@ pub struct MergeReport {
 
 /// What is put onto a branch.
 enum Picked {
-    Merge { source: CommitId, squash: bool, options: (Strategy, Vec<Resolution>) },
+    Merge {
+        source: CommitId,
+        squash: bool,
+        options: (Strategy, Vec<Resolution>),
+    },
     /// The difference from the first tree to the second, as a change of the branch.
-    Difference { from: CommitId, to: CommitId },
+    Difference {
+        from: CommitId,
+        to: CommitId,
+    },
 }
 
 struct Landing {
@@ -210,8 +217,7 @@ impl Catalog {
                 conflicts: outcome.conflicts,
             };
             let joins = matches!(landing.picked, Picked::Merge { squash: false, .. });
-            let without_effect =
-                outcome.already_merged || (outcome.writes.is_empty() && !joins);
+            let without_effect = outcome.already_merged || (outcome.writes.is_empty() && !joins);
             if !report.conflicts.is_empty() || landing.dry_run || without_effect {
                 return Ok(report);
             }
@@ -219,11 +225,7 @@ impl Catalog {
                 // The report says what the head was before the commit, which may be later than `head`:
                 // the committer found every key that matters as it was there.
                 Some((commit, before)) => {
-                    return Ok(MergeReport {
-                        commit: Some(commit),
-                        head_before: before,
-                        ..report
-                    });
+                    return Ok(MergeReport { commit: Some(commit), head_before: before, ..report });
                 }
                 None => tokio::task::yield_now().await,
             }
@@ -373,10 +375,9 @@ fn landed(write: &MergeWrite) -> Option<Write> {
             },
             None => Write::Keep { entry: merged.entry.clone(), hint: merged.hint },
         }),
-        (None, Some(expected)) => Some(Write::Remove {
-            path: expected.path.clone(),
-            kind: expected.kind.key_kind(),
-        }),
+        (None, Some(expected)) => {
+            Some(Write::Remove { path: expected.path.clone(), kind: expected.kind.key_kind() })
+        }
         (None, None) => None,
     }
 }
