@@ -9,7 +9,6 @@ use crate::base::ids::CommitId;
 use crate::base::limits::COMMIT_RETRIES_MAX;
 use crate::base::name::{RefExpr, RefName, WarehouseName};
 use crate::store::records::RefAction;
-use crate::tree;
 use crate::version::committer::{
     Change, ChangeContext, ChangeError, CommitFailure, CommitRequest, Proposal, Write,
 };
@@ -19,7 +18,7 @@ use crate::version::merge::{
     MergeInput, MergeOptions, MergeOutcome, MergeWrite, NoContentMerge, merge_commits, merge_trees,
 };
 use crate::version::reader::HistoryReader;
-use crate::version::snapshot::{Snapshot, read_entry};
+use crate::version::snapshot::Snapshot;
 
 /// How carefully changes inside one table are combined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -347,9 +346,7 @@ impl Change for LandWrites {
     ) -> std::result::Result<Proposal, ChangeError> {
         let mut writes = Vec::with_capacity(self.writes.len());
         for write in &self.writes {
-            let value = tree::get(&base.nodes(), base.root(), &write.key)
-                .map_err(crate::version::error::VersionError::from)?;
-            let found = value.map(|value| read_entry(write.key.clone(), &value)).transpose()?;
+            let found = base.at_key(write.key.clone())?;
             if found.as_ref().map(|found| &found.entry) != write.expected.as_ref() {
                 self.stale.store(true, std::sync::atomic::Ordering::SeqCst);
                 return Err(ChangeError::Failed(Error::conflict("the target moved")));

@@ -310,8 +310,7 @@ impl<'t> Draft<'t> {
             }
         }
         for (key, path) in spelled {
-            if let Some(value) = tree::get(&base.nodes(), base.root(), &key).map_err(tree_error)? {
-                let found = read_entry(key.into(), &value)?;
+            if let Some(found) = base.at_key(key.into())? {
                 if found.entry.path != path {
                     return Err(Error::new(
                         ErrorKind::AlreadyExists(Entity::Resource),
