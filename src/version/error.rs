@@ -1,32 +1,68 @@
-//! What can go wrong below the catalog when commits and trees are read.
+//! What can go wrong below the catalog.
 
 use super::codec::CodecError;
+use crate::base::error::{Error, ErrorKind};
 use crate::base::ids::CommitId;
-use crate::store::interface::StoreError;
+use crate::store::interface::{Certainty, StoreError};
 use crate::tree::TreeError;
 
-/// Why a question about commits or trees has no answer.
+/// Why reading or changing history failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VersionError {
-    /// A commit that is named somewhere is not stored.
+    /// A commit that must be there is not.
     #[error("commit {0} is missing")]
     MissingCommit(CommitId),
-    /// A tree cannot be read.
-    #[error("a tree cannot be read")]
+    /// The tree could not be read.
+    #[error(transparent)]
     Tree(#[from] TreeError),
     /// The metadata store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Stored bytes are not canonical.
-    #[error("{what} cannot be read")]
+    /// Stored bytes are not what they should be.
+    #[error("{what} cannot be read: {source}")]
     Codec {
-        /// What the bytes should have been.
+        /// What was read.
         what: &'static str,
-        /// Why they were refused.
-        #[source]
+        /// Why it was refused.
         source: CodecError,
     },
     /// Stored data contradicts itself.
-    #[error("stored data is damaged: {0}")]
+    #[error("{0}")]
     Damaged(String),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::Unavailable { certainty: Certainty::MayBeDone, .. } => {
+                ErrorKind::CommitUnknown
+            }
+            StoreError::Unavailable { certainty: Certainty::NotDone, .. } => ErrorKind::Unavailable,
+            StoreError::Corrupt(_) | StoreError::Format(_) => ErrorKind::Corrupt,
+            StoreError::Contract(_) => ErrorKind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<VersionError> for Error {
+    fn from(error: VersionError) -> Self {
+        match error {
+            VersionError::Store(error) => error.into(),
+            VersionError::Tree(TreeError::Source(source)) => {
+                match source.downcast::<VersionError>() {
+                    Ok(inner) => (*inner).into(),
+                    Err(source) => {
+                        Self::new(ErrorKind::Unavailable, format!("reading history: {source}"))
+                    }
+                }
+            }
+            error @ (VersionError::MissingCommit(_)
+            | VersionError::Tree(_)
+            | VersionError::Codec { .. }
+            | VersionError::Damaged(_)) => {
+                Self::corrupt(format!("the history is damaged: {error}")).with_source(error)
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 pub mod codec;
 pub mod commit;
+pub mod committer;
 pub mod conflict;
 pub mod content;
 pub mod diff;
@@ -13,4 +14,7 @@ pub mod error;
 pub mod graph;
 pub mod key;
 pub mod merge;
+pub mod operations;
 pub mod ref_log;
+pub mod repository;
+pub mod snapshot;
