@@ -694,7 +694,7 @@ fn path_key(path: &[String], kind: KeyKind) -> Result<Vec<u8>> {
         path.split_last().ok_or_else(|| Error::internal("a change wrote an empty path"))?;
     let parent = NamespacePath::new(levels.to_vec())?;
     let mut key = key::children(&parent, kind);
-    key.copy_from_slice(crate::base::name::fold(name).as_bytes());
+    key.extend_from_slice(crate::base::name::fold(name).as_bytes());
     Ok(key)
 }
 

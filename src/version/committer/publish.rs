@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -49,7 +50,20 @@ impl Publisher {
     }
 
     fn group(&self, mut jobs: Vec<Job>) {
-        let outcomes = match self.publish(&mut jobs) {
+        // A bug in one change must not end all writing: the transaction is dropped, heads are read again.
+        let published =
+            std::panic::catch_unwind(AssertUnwindSafe(|| self.publish(&mut jobs)));
+        let published = published.unwrap_or_else(|_| {
+            self.repository.heads().forget();
+            Err(GroupFailure {
+                error: Error::new(
+                    ErrorKind::CommitUnknown,
+                    "the server failed while it made the change; look whether it is there",
+                ),
+                alone: true,
+            })
+        });
+        let outcomes = match published {
             Ok(outcomes) => outcomes,
             // One request's file made the group fail: each on its own, so that it fails alone.
             Err(failure) if failure.alone && jobs.len() > 1 => {
