@@ -13,10 +13,10 @@ use crate::version::committer::{
     Change, ChangeContext, ChangeError, CommitFailure, CommitRequest, Proposal, Write,
 };
 use crate::version::conflict::{MergeChange, MergeConflict, Resolution, Strategy};
-use crate::version::diff::TreeSource as _;
 use crate::version::merge::{
-    MergeInput, MergeOptions, MergeOutcome, MergeWrite, NoContentMerge, merge_commits, merge_trees,
+    MergeOptions, MergeOutcome, MergeWrite, NoContentMerge, merge_commits,
 };
+use crate::version::pick;
 use crate::version::reader::HistoryReader;
 use crate::version::snapshot::Snapshot;
 
@@ -136,12 +136,13 @@ impl Catalog {
         expected_head: Option<CommitId>,
     ) -> Result<MergeReport> {
         let warehouse = self.warehouse(warehouse)?;
-        let (id, parent, message, _) = self.with_parent(&warehouse, commit, "reverted")?;
+        let Resolved { commit: id, .. } = self.resolve(&warehouse, commit)?;
+        let stored = self.repository.commit(warehouse.id, id)?;
         let landing = Landing {
-            picked: Picked::Difference { from: id, to: parent },
+            picked: Picked::Revert(id),
             author: None,
             message: None,
-            default_message: format!("revert \"{message}\" ({id})"),
+            default_message: format!("revert \"{}\" ({id})", stored.commit.message),
             expected_head,
             dry_run: false,
         };
@@ -151,7 +152,7 @@ impl Catalog {
     /// Makes on a branch the change that a commit made to its first parent. The author stays.
     ///
     /// # Errors
-    /// `NotFound`; `InvalidInput` for the first commit of a warehouse.
+    /// `NotFound`; `Conflict` if `expected_head` is stale.
     pub async fn cherry_pick(
         &self,
         ctx: &OpContext,
@@ -161,30 +162,17 @@ impl Catalog {
         expected_head: Option<CommitId>,
     ) -> Result<MergeReport> {
         let warehouse = self.warehouse(warehouse)?;
-        let (id, parent, message, author) = self.with_parent(&warehouse, commit, "picked")?;
+        let Resolved { commit: id, .. } = self.resolve(&warehouse, commit)?;
+        let stored = self.repository.commit(warehouse.id, id)?;
         let landing = Landing {
-            picked: Picked::Difference { from: parent, to: id },
-            author: Some(author),
+            picked: Picked::CherryPick(id),
+            author: Some(stored.commit.author.clone()),
             message: None,
-            default_message: message,
+            default_message: stored.commit.message.clone(),
             expected_head,
             dry_run: false,
         };
         self.land(ctx, &warehouse, onto, landing).await
-    }
-
-    fn with_parent(
-        &self,
-        warehouse: &Warehouse,
-        commit: &RefExpr,
-        verb: &str,
-    ) -> Result<(CommitId, CommitId, String, String)> {
-        let Resolved { commit: id, .. } = self.resolve(warehouse, commit)?;
-        let stored = self.repository.commit(warehouse.id, id)?;
-        let parent = *stored.commit.parents.first().ok_or_else(|| {
-            Error::invalid(format!("{id} is the first commit and cannot be {verb}"))
-        })?;
-        Ok((id, parent, stored.commit.message.clone(), stored.commit.author.clone()))
     }
 
     pub(super) fn history(&self, warehouse: crate::base::ids::WarehouseId) -> HistoryReader {
@@ -260,18 +248,16 @@ impl Catalog {
                     Ok(outcome)
                 })
             }
-            Picked::Difference { from, to } => {
-                let (from, to) = (*from, *to);
+            Picked::Revert(commit) => {
+                let commit = *commit;
                 Box::new(move || {
-                    let input = MergeInput {
-                        base: reader.tree(from)?,
-                        ours: reader.tree(head)?,
-                        theirs: reader.tree(to)?,
-                        ours_commit: head,
-                        theirs_commit: to,
-                    };
-                    let outcome = merge_trees(&reader, &input, &MergeOptions::default())?;
-                    Ok(MergeOutcome { bases: vec![from], ..outcome })
+                    pick::revert(&reader, &reader, head, commit, &MergeOptions::default())
+                })
+            }
+            Picked::CherryPick(commit) => {
+                let commit = *commit;
+                Box::new(move || {
+                    pick::cherry_pick(&reader, &reader, head, commit, &MergeOptions::default())
                 })
             }
         };
@@ -292,7 +278,7 @@ impl Catalog {
         let (merge_parent, action) = match &landing.picked {
             Picked::Merge { source, squash: false, .. } => (Some(*source), RefAction::Merge),
             Picked::Merge { squash: true, .. } => (None, RefAction::Merge),
-            Picked::Difference { .. } => (None, RefAction::Commit),
+            Picked::Revert(_) | Picked::CherryPick(_) => (None, RefAction::Commit),
         };
         let change = LandWrites {
             writes,

@@ -23,6 +23,7 @@ use crate::version::repository::Repository;
 use crate::version::snapshot::Snapshot;
 
 pub mod branches;
+pub mod commits;
 
 pub mod diffs;
 pub mod files;
