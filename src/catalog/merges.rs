@@ -70,16 +70,9 @@ pub struct MergeReport {
 
 /// What is put onto a branch.
 enum Picked {
-    Merge {
-        source: CommitId,
-        squash: bool,
-        options: (Strategy, Vec<Resolution>),
-    },
-    /// The difference from the first tree to the second, as a change of the branch.
-    Difference {
-        from: CommitId,
-        to: CommitId,
-    },
+    Merge { source: CommitId, squash: bool, options: (Strategy, Vec<Resolution>) },
+    Revert(CommitId),
+    CherryPick(CommitId),
 }
 
 struct Landing {
