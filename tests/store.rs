@@ -9,6 +9,13 @@ use nunatak::store::memory::MemoryStore;
 use nunatak::store::metered::{MeteredStore, Totals};
 use nunatak::store::sqlite::{SqliteOptions, SqliteStore};
 
+#[path = "store/fault.rs"]
+mod fault_store;
+#[path = "store/golden.rs"]
+mod golden;
+#[path = "store/sqlite.rs"]
+mod sqlite_store;
+
 /// A store with what must outlive it.
 struct Held<S> {
     store: S,
