@@ -1,5 +1,7 @@
 //! The contract of the metadata store, run on every store, and what only one of them promises.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
 use std::sync::Arc;
 
 use nunatak::base::clock::SystemClock;
