@@ -1,5 +1,9 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod auth;
 pub mod base;
+pub mod catalog;
+pub mod iceberg;
 pub mod store;
 pub mod tree;
+pub mod version;

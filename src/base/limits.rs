@@ -84,3 +84,8 @@ pub const STORE_READER_CACHE_KIB: i32 = 4 * 1024;
 pub const STORE_WRITE_WAIT_SECONDS: u64 = 30;
 /// How long a statement waits for a lock that a foreign process holds on the database, in seconds.
 pub const STORE_BUSY_WAIT_SECONDS: u64 = 5;
+/// Removed contents that one diff keeps in memory to tell renames from removals.
+pub const DIFF_RENAMES_MAX: usize = 200_000;
+/// Parallel lines of history that a page token of the log names; with more, a page reads the log again
+/// from its start.
+pub const LOG_FRONTIER_MAX: usize = 32;
