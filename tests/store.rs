@@ -1,5 +1,7 @@
 //! The contract of the metadata store, run on every store, and what only one of them promises.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
 use std::sync::Arc;
 
 use nunatak::base::clock::SystemClock;
@@ -8,6 +10,13 @@ use nunatak::store::interface::MetaStore;
 use nunatak::store::memory::MemoryStore;
 use nunatak::store::metered::{MeteredStore, Totals};
 use nunatak::store::sqlite::{SqliteOptions, SqliteStore};
+
+#[path = "store/fault.rs"]
+mod fault_store;
+#[path = "store/golden.rs"]
+mod golden;
+#[path = "store/sqlite.rs"]
+mod sqlite_store;
 
 /// A store with what must outlive it.
 struct Held<S> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::samples::warehouse_new;
+use super::samples::patterned;
 use crate::store::interface::{MetaStore, StoreResult};
 
 fn add(store: &dyn MetaStore, locations: &[&str]) -> StoreResult<Vec<u64>> {
@@ -58,8 +58,7 @@ pub fn removed_numbers_stay_unused(store: &dyn MetaStore) -> StoreResult<()> {
 
 /// A file of some megabytes and one without a byte come back as they were.
 pub fn files_of_every_size_survive(store: &dyn MetaStore) -> StoreResult<()> {
-    warehouse_new(store, "lake")?;
-    let large = Bytes::from((0..3_000_000_u32).map(|at| (at % 253) as u8).collect::<Vec<_>>());
+    let large = patterned(3_000_000, 0);
     let mut txn = store.begin_write()?;
     txn.pending_files_add(&[
         ("large".to_owned(), large.clone()),
