@@ -66,6 +66,13 @@ impl MemoryNodes {
         self.lock().insert(hash, node);
     }
 
+    /// Takes every node of another set.
+    pub fn copy_from(&self, other: &Self) {
+        let nodes: Vec<Node> = other.lock().values().cloned().collect();
+        let mut held = self.lock();
+        held.extend(nodes.into_iter().map(|node| (node.hash(), node)));
+    }
+
     /// Forgets a node; says whether it was here.
     pub fn remove(&self, hash: &NodeHash) -> bool {
         self.lock().remove(hash).is_some()
