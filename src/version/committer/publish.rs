@@ -51,8 +51,7 @@ impl Publisher {
 
     fn group(&self, mut jobs: Vec<Job>) {
         // A bug in one change must not end all writing: the transaction is dropped, heads are read again.
-        let published =
-            std::panic::catch_unwind(AssertUnwindSafe(|| self.publish(&mut jobs)));
+        let published = std::panic::catch_unwind(AssertUnwindSafe(|| self.publish(&mut jobs)));
         let published = published.unwrap_or_else(|_| {
             self.repository.heads().forget();
             Err(GroupFailure {
