@@ -64,6 +64,11 @@ pub const IDEMPOTENCY_LIFETIME_SECONDS: u64 = 24 * 60 * 60;
 pub const CLOCK_AHEAD_SECONDS_MAX: i64 = 60 * 60;
 /// How long a stopping server waits for requests in flight, in seconds.
 pub const DRAIN_SECONDS: u64 = 25;
+/// Removed contents that one diff keeps in memory to tell renames from removals.
+pub const DIFF_RENAMES_MAX: usize = 200_000;
+/// Parallel lines of history that a page token of the log names; with more, a page reads the log again
+/// from its start.
+pub const LOG_FRONTIER_MAX: usize = 32;
 /// Pages in SQLite's write-ahead log (64 MiB) above which a commit moves them itself; the checkpoint task
 /// comes first.
 pub const STORE_WAL_PAGES_MAX: u32 = 16_000;

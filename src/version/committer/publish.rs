@@ -117,12 +117,15 @@ impl Publisher {
         draft.keep_heads();
         let unsynced = self.write_files(&draft)?;
         let packed = self.write(&mut draft, &unsynced).map_err(GroupFailure::all)?;
-        let Draft { txn, refs, moved, log, commits, .. } = draft;
+        let Draft { txn, refs, moved, log, commits, overlay, .. } = draft;
         if let Err(error) = txn.commit() {
             self.resolve(error, &log)?;
         }
         for node in packed.nodes {
             self.repository.remember_node(node);
+        }
+        for (hash, object) in overlay.objects.lock().drain() {
+            self.repository.remember_object(hash, object);
         }
         let count = commits.len() as u64;
         for (commit, record) in commits.into_iter().zip(packed.records) {
