@@ -152,7 +152,9 @@ impl Catalog {
             change,
         };
         let record = self.committer.change_ref(request).await?;
-        record.ok_or_else(|| Error::internal("a changed ref was not returned")).and_then(|record| read(&record))
+        record
+            .ok_or_else(|| Error::internal("a changed ref was not returned"))
+            .and_then(|record| read(&record))
     }
 
     /// Removes a branch. Its commits stay; it can be restored.
