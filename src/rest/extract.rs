@@ -17,9 +17,8 @@ use super::middleware::request_id::RequestId;
 use super::query;
 use crate::auth::context::{ANONYMOUS, OpContext};
 use crate::base::error::{Error, ErrorKind};
-use crate::base::limits::BODY_BYTES_MAX;
+use crate::base::limits::{BODY_BYTES_MAX, COMMIT_MESSAGE_BYTES_MAX};
 use crate::base::name::{RefName, WarehouseName};
-use crate::version::commit::check_description;
 
 /// Header with the commit message.
 pub const MESSAGE_HEADER: &str = "x-nunatak-message";
@@ -55,7 +54,7 @@ fn description(
     headers: &HeaderMap,
 ) -> Result<(Option<String>, BTreeMap<String, String>), Failure> {
     let message = match headers.get(MESSAGE_HEADER) {
-        Some(value) => Some(text(MESSAGE_HEADER, value.as_bytes())?),
+        Some(value) => Some(message_of(text(MESSAGE_HEADER, value.as_bytes())?)?),
         None => None,
     };
     let mut properties = BTreeMap::new();
@@ -67,8 +66,22 @@ fn description(
             }
         }
     }
-    check_description(message.as_deref().unwrap_or_default(), &properties)?;
     Ok((message, properties))
+}
+
+/// Checks a message's length: not only commits keep it, the ref log does too.
+///
+/// # Errors
+/// `InvalidInput` if it is too long.
+pub fn message_of(text: String) -> Result<String, Failure> {
+    if text.len() > COMMIT_MESSAGE_BYTES_MAX {
+        return Err(Error::invalid(format!(
+            "the message has {} bytes; at most {COMMIT_MESSAGE_BYTES_MAX} are allowed",
+            text.len()
+        ))
+        .into());
+    }
+    Ok(text)
 }
 
 fn text(name: &str, value: &[u8]) -> Result<String, Failure> {
