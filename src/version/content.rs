@@ -97,6 +97,12 @@ impl Entry {
         out.finish()
     }
 
+    /// The object that an encoded entry names, without reading the rest.
+    #[must_use]
+    pub fn object_of(value: &[u8]) -> Option<ObjectHash> {
+        ObjectHash::from_slice(value.get(18..50)?)
+    }
+
     /// Reads the value that stands behind a key.
     ///
     /// # Errors

@@ -6,5 +6,11 @@
 
 pub mod codec;
 pub mod commit;
+pub mod committer;
 pub mod content;
+pub mod error;
 pub mod key;
+pub mod operations;
+pub mod ref_log;
+pub mod repository;
+pub mod snapshot;
