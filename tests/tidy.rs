@@ -18,10 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("version", &["base", "tree", "store::interface", "store::records", "auth::context"]),
     ("iceberg", &["base"]),
     ("auth", &["base", "store::interface", "store::records"]),
-    (
-        "catalog",
-        &["base", "auth", "iceberg", "version", "store::interface", "store::records"],
-    ),
+    ("catalog", &["base", "auth", "iceberg", "version", "store::interface", "store::records"]),
     (
         "rest",
         &[
@@ -37,9 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "server",
-        &[
-            "base", "telemetry", "tree", "store", "version", "iceberg", "auth", "catalog", "rest",
-        ],
+        &["base", "telemetry", "tree", "store", "version", "iceberg", "auth", "catalog", "rest"],
     ),
     ("cli", &["base", "server"]),
     ("main", &["cli"]),
@@ -177,7 +172,8 @@ fn imports_point_downwards() {
         };
         let top = layer.split("::").next().unwrap();
         for import in imports(&code_of(&file)) {
-            let same = if layer.contains("::") { within(&import, layer) } else { within(&import, top) };
+            let same =
+                if layer.contains("::") { within(&import, layer) } else { within(&import, top) };
             if !same && !allowed.iter().any(|area| within(&import, area)) {
                 wrong.push(format!("{module} imports crate::{import}, which {layer} may not"));
             }
@@ -242,7 +238,8 @@ fn no_test_file_is_forgotten() {
     for entry in std::fs::read_dir(root().join("tests")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|ending| ending == "rs") {
-            let declared = format!("path = \"tests/{}\"", path.file_name().unwrap().to_str().unwrap());
+            let declared =
+                format!("path = \"tests/{}\"", path.file_name().unwrap().to_str().unwrap());
             assert!(manifest.contains(&declared), "Cargo.toml has no [[test]] with {declared}");
         }
     }

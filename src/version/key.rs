@@ -50,6 +50,14 @@ pub fn children_any(parent: &NamespacePath) -> Vec<u8> {
     parent_bytes(parent.levels().iter())
 }
 
+/// The start of all keys in a namespace and in the namespaces below it; empty for the root.
+#[must_use]
+pub fn subtree(namespace: &NamespacePath) -> Vec<u8> {
+    let mut key = parent_bytes(namespace.levels().iter());
+    key.truncate(key.len() - if namespace.is_root() { 2 } else { 1 });
+    key
+}
+
 /// The key of a namespace; `None` for the root, which has none.
 #[must_use]
 pub fn namespace(path: &NamespacePath) -> Option<Vec<u8>> {
@@ -158,6 +166,16 @@ mod tests {
         ] {
             assert_eq!(key.starts_with(&inside), expected, "{key:?}");
         }
+        let below = subtree(&path(&["a"]));
+        for (key, expected) in [
+            (namespace(&path(&["a", "b"])).unwrap(), true),
+            (namespace(&path(&["a", "b", "c"])).unwrap(), true),
+            (namespace(&path(&["a"])).unwrap(), false),
+            (namespace(&path(&["ab", "c"])).unwrap(), false),
+        ] {
+            assert_eq!(key.starts_with(&below), expected, "{key:?}");
+        }
+        assert_eq!(subtree(&NamespacePath::root()), b"");
         assert_eq!(prefix_end(&[1, 0xff]), Some(vec![2]));
         assert_eq!(prefix_end(&[0xff]), None);
     }

@@ -127,8 +127,7 @@ impl Repository {
         warehouse: WarehouseId,
         ids: &[CommitId],
     ) -> Result<Vec<Arc<StoredCommit>>, VersionError> {
-        let mut found: Vec<_> =
-            ids.iter().map(|id| self.commits.get(&(warehouse, *id))).collect();
+        let mut found: Vec<_> = ids.iter().map(|id| self.commits.get(&(warehouse, *id))).collect();
         let missing: Vec<CommitId> = ids
             .iter()
             .zip(&found)
@@ -398,13 +397,7 @@ impl Heads {
         self.state.read().epoch
     }
 
-    fn remember(
-        &self,
-        epoch: u64,
-        warehouse: WarehouseId,
-        name: &str,
-        found: Option<&RefRecord>,
-    ) {
+    fn remember(&self, epoch: u64, warehouse: WarehouseId, name: &str, found: Option<&RefRecord>) {
         if !self.remember {
             return;
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    ChangeContext, ChangeError, CommitRequest, Committed, NewFile, Proposal,
-    RefChange, RefRequest, WarehouseRequest, Write,
+    ChangeContext, ChangeError, CommitRequest, Committed, NewFile, Proposal, RefChange, RefRequest,
+    WarehouseRequest, Write,
 };
 use crate::base::clock::Timestamp;
 use crate::base::error::{Entity, Error, ErrorKind, Result};
@@ -232,7 +232,7 @@ impl<'t> Draft<'t> {
         }
         let snapshot = self.repository.snapshot(warehouse, head)?;
         if let Some(rebuilt) = snapshot.overlay() {
-            self.overlay.nodes.extend_from(&rebuilt.nodes);
+            self.overlay.nodes.copy_from(&rebuilt.nodes);
         }
         Ok(BranchState {
             head,
@@ -494,9 +494,7 @@ impl<'t> Draft<'t> {
             (RefChange::Restore { to }, None) => {
                 (RefAction::Restore, RefKind::Branch, Some((*to, self.now)))
             }
-            (RefChange::Reset { to, expected }, Some(record))
-                if record.kind == RefKind::Branch =>
-            {
+            (RefChange::Reset { to, expected }, Some(record)) if record.kind == RefKind::Branch => {
                 check_head(name, record.commit, *expected)?;
                 if record.commit == *to {
                     return Ok(current);
@@ -534,11 +532,7 @@ impl<'t> Draft<'t> {
             kind,
             current.map(|record| record.commit),
             record.clone(),
-            Movement {
-                action,
-                actor: &request.actor,
-                reason: first_line(&request.reason),
-            },
+            Movement { action, actor: &request.actor, reason: first_line(&request.reason) },
         )?;
         Ok(record)
     }
@@ -688,9 +682,9 @@ fn tree_error(error: tree::TreeError) -> Error {
 
 fn check_head(name: &RefName, head: CommitId, expected: Option<CommitId>) -> Result<()> {
     match expected {
-        Some(expected) if expected != head => Err(Error::conflict(format!(
-            "'{name}' is at {head}, not at the expected {expected}"
-        ))),
+        Some(expected) if expected != head => {
+            Err(Error::conflict(format!("'{name}' is at {head}, not at the expected {expected}")))
+        }
         Some(_) | None => Ok(()),
     }
 }
@@ -727,7 +721,7 @@ fn decode_answer(bytes: &[u8]) -> Result<Committed> {
     if reader.byte().map_err(|_| damaged())? != ANSWER_FORMAT {
         return Err(damaged());
     }
-    let mut id = |reader: &mut Reader<'_>| {
+    let id = |reader: &mut Reader<'_>| {
         reader.raw(32).ok().and_then(CommitId::from_slice).ok_or_else(damaged)
     };
     let head = id(&mut reader)?;

@@ -323,8 +323,7 @@ impl Committer {
         clock: SharedClock,
     ) -> Result<Self> {
         let queue = Arc::new(Queue::default());
-        let publisher =
-            publish::Publisher { repository, files, clock, queue: Arc::clone(&queue) };
+        let publisher = publish::Publisher { repository, files, clock, queue: Arc::clone(&queue) };
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || publisher.run())

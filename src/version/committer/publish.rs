@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use crate::base::clock::SharedClock;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::ids::{NodeHash, ObjectHash, WarehouseId};
 use crate::base::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX, PACK_BYTES_MAX};
-use crate::store::interface::{Certainty, StoreError, WriteTxn};
+use crate::store::interface::{Certainty, StoreError};
 use crate::store::records::{CommitRecord, Location, RefLogRecord, RefRecord};
 use crate::tree::{Change as TreeChange, Node, NodeRef, NodeSource as _};
 use crate::version::content::Entry;
@@ -49,7 +50,20 @@ impl Publisher {
     }
 
     fn group(&self, mut jobs: Vec<Job>) {
-        let outcomes = match self.publish(&mut jobs) {
+        // A bug in one change must not end all writing: the transaction is dropped, heads are read again.
+        let published =
+            std::panic::catch_unwind(AssertUnwindSafe(|| self.publish(&mut jobs)));
+        let published = published.unwrap_or_else(|_| {
+            self.repository.heads().forget();
+            Err(GroupFailure {
+                error: Error::new(
+                    ErrorKind::CommitUnknown,
+                    "the server failed while it made the change; look whether it is there",
+                ),
+                alone: true,
+            })
+        });
+        let outcomes = match published {
             Ok(outcomes) => outcomes,
             // One request's file made the group fail: each on its own, so that it fails alone.
             Err(failure) if failure.alone && jobs.len() > 1 => {
@@ -123,9 +137,9 @@ impl Publisher {
                 },
             );
         }
-        self.repository.heads().moved(moved.iter().map(|key| {
-            (key.0, key.1.as_str(), refs.get(key).cloned().flatten())
-        }));
+        self.repository.heads().moved(
+            moved.iter().map(|key| (key.0, key.1.as_str(), refs.get(key).cloned().flatten())),
+        );
         self.queue.published(count, log.values().map(|rows| rows.len() as u64).sum());
         Ok(outcomes)
     }
@@ -314,7 +328,8 @@ fn write_refs(draft: &mut Draft<'_>) -> Result<()> {
             None => {}
         }
     }
-    let log: Vec<_> = draft.log.iter().map(|(warehouse, rows)| (*warehouse, rows.clone())).collect();
+    let log: Vec<_> =
+        draft.log.iter().map(|(warehouse, rows)| (*warehouse, rows.clone())).collect();
     for (warehouse, rows) in log {
         draft.txn.ref_log_append(warehouse, &rows)?;
     }
@@ -364,11 +379,7 @@ impl Packer {
 
     /// The row of a commit, its tree stored if it shall be.
     fn commit(&mut self, commit: &DraftCommit, source: &Layered<'_>) -> Result<CommitRecord> {
-        let root = if commit.keep_tree {
-            self.tree(commit.root, source)?
-        } else {
-            Location::NONE
-        };
+        let root = if commit.keep_tree { self.tree(commit.root, source)? } else { Location::NONE };
         let mut edits = Vec::new();
         if commit.edits.len() <= crate::base::limits::COMMIT_OPERATIONS_MAX {
             edits.clone_from(&commit.edits);
