@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::address::{NamespaceAddress, Place, Scope, no_namespace};
-use super::writing::{ChangeFn, Properties, Written, missing_ref, properties_message};
+use super::writing::{ChangeFn, Loads, Properties, Written, missing_ref, properties_message};
 use super::{Catalog, OpContext, page_of};
 use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::name::{DEFAULT_NAMESPACE, NamespacePath, RefExpr, RefName};
@@ -187,7 +187,7 @@ impl Catalog {
             })
         });
         let committed = self
-            .submit(ctx, &scope.warehouse, branch, ContentKind::Namespace, Box::new(change))
+            .submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change))
             .await?;
         Ok(Written { value: from_bytes(&committed.answer)?, commit: committed.commit })
     }
@@ -252,7 +252,7 @@ impl Catalog {
             Ok(drop_namespace(base, &place)?)
         });
         let committed = self
-            .submit(ctx, &scope.warehouse, branch, ContentKind::Namespace, Box::new(change))
+            .submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change))
             .await?;
         Ok(Written { value: (), commit: committed.commit })
     }
@@ -343,7 +343,7 @@ impl Catalog {
             Ok(proposal)
         });
         let committed = self
-            .submit(ctx, &scope.warehouse, branch, ContentKind::Namespace, Box::new(change))
+            .submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change))
             .await?;
         Ok(Written { value: from_bytes(&committed.answer)?, commit: committed.commit })
     }

@@ -4,16 +4,21 @@
 //! about what is written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::address::{
     ContentAddress, entity_word, no_content, no_namespace, writable_name,
 };
+use super::loaded::Loaded;
 use super::warehouses::Warehouse;
 use super::{Catalog, OpContext};
 use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::ids::{CommitId, ContentId};
 use crate::base::limits::COMMIT_RETRIES_MAX;
 use crate::base::name::{NamespacePath, RefExpr, RefName};
+use crate::iceberg::location::LocationPolicy;
+use crate::iceberg::table::metadata::TableMetadata;
+use crate::iceberg::view::metadata::ViewMetadata;
 use crate::store::records::RefAction;
 use crate::version::committer::{
     Change, ChangeContext, ChangeError, CommitFailure, CommitRequest, Committed, Proposal,
@@ -28,6 +33,16 @@ pub struct Written<T> {
     pub value: T,
     /// The commit it made; `None` if nothing changed.
     pub commit: Option<CommitId>,
+}
+
+/// What a change may ask to have in memory.
+pub(super) enum Loads {
+    /// Nothing.
+    Nothing,
+    /// Metadata of tables.
+    Tables(Arc<Loaded<TableMetadata>>),
+    /// Metadata of views.
+    Views(Arc<Loaded<ViewMetadata>>),
 }
 
 /// A change that is a function.
@@ -94,7 +109,7 @@ impl Catalog {
         ctx: &OpContext,
         warehouse: &Warehouse,
         branch: RefName,
-        loads: ContentKind,
+        loads: Loads,
         change: Box<dyn Change>,
     ) -> Result<Committed> {
         let mut request = CommitRequest {
@@ -115,12 +130,23 @@ impl Catalog {
                 Ok(committed) => return Ok(committed),
                 Err(CommitFailure::Failed(error)) => return Err(error),
                 Err(CommitFailure::NeedsLoad(locations, again)) => {
-                    self.metadata_preload(&locations, loads).await?;
+                    match &loads {
+                        Loads::Nothing => {
+                            return Err(Error::internal("a change asked for files it never reads"));
+                        }
+                        Loads::Tables(tables) => tables.load(&locations).await?,
+                        Loads::Views(views) => views.load(&locations).await?,
+                    }
                     request = *again;
                 }
             }
         }
         Err(Error::conflict("other writers changed the same tables meanwhile; try again"))
+    }
+
+    /// Where tables and views of a warehouse may lie.
+    pub(super) fn policy(&self, warehouse: &Warehouse) -> Result<LocationPolicy> {
+        self.files.policy(warehouse, &self.options)
     }
 
     /// An id for new content.
