@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::address::{ContentAddress, Scope, no_content};
-use super::files::TableFiles;
 use super::loaded::Loaded;
 use super::table_change::{TableChange, TableCommit, check_locations, metadata_location};
 use super::writing::{
@@ -21,7 +20,7 @@ use crate::base::name::RefName;
 use crate::base::page::{Page, PageRequest};
 use crate::iceberg::cache::Cached;
 use crate::iceberg::location::{
-    metadata_directory, new_metadata_location, new_table_location, same_location,
+    metadata_directory, new_metadata_location, new_table_location,
 };
 use crate::iceberg::table::create::{NewTable, create};
 use crate::iceberg::table::metadata::TableMetadata;
