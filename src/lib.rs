@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod base;
+pub mod catalog;
 pub mod iceberg;
 pub mod store;
 pub mod tree;

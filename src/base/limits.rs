@@ -73,6 +73,11 @@ pub const REQUEST_HEAD_SECONDS_MAX: u64 = 30;
 pub const CLIENT_ANSWER_SECONDS_MAX: u64 = 600;
 /// How long the command line waits for a connection, in seconds.
 pub const CLIENT_CONNECT_SECONDS_MAX: u64 = 5;
+/// Removed contents that one diff keeps in memory to tell renames from removals.
+pub const DIFF_RENAMES_MAX: usize = 200_000;
+/// Parallel lines of history that a page token of the log names; with more, a page reads the log again
+/// from its start.
+pub const LOG_FRONTIER_MAX: usize = 32;
 /// Pages in SQLite's write-ahead log (64 MiB) above which a commit moves them itself; the checkpoint task
 /// comes first.
 pub const STORE_WAL_PAGES_MAX: u32 = 16_000;
@@ -93,3 +98,5 @@ pub const STORE_READER_CACHE_KIB: i32 = 4 * 1024;
 pub const STORE_WRITE_WAIT_SECONDS: u64 = 30;
 /// How long a statement waits for a lock that a foreign process holds on the database, in seconds.
 pub const STORE_BUSY_WAIT_SECONDS: u64 = 5;
+/// Bytes of answers to table loads that are kept ready in memory.
+pub const LOAD_ANSWERS_CACHE_BYTES: u64 = 128 * 1024 * 1024;

@@ -66,9 +66,9 @@ impl Catalog {
     ) -> Result<Page<Ref>> {
         let warehouse = self.warehouse(warehouse)?;
         let after = match &page.after {
-            Some(after) => Some(
-                std::str::from_utf8(after).map_err(|_| Error::invalid("invalid page token"))?,
-            ),
+            Some(after) => {
+                Some(std::str::from_utf8(after).map_err(|_| Error::invalid("invalid page token"))?)
+            }
             None => None,
         };
         let records = self.repository.store().begin_read()?.ref_list(

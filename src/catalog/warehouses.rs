@@ -51,9 +51,9 @@ impl Catalog {
         page: &PageRequest,
     ) -> Result<Page<Warehouse>> {
         let after = match &page.after {
-            Some(after) => Some(
-                std::str::from_utf8(after).map_err(|_| Error::invalid("invalid page token"))?,
-            ),
+            Some(after) => {
+                Some(std::str::from_utf8(after).map_err(|_| Error::invalid("invalid page token"))?)
+            }
             None => None,
         };
         let records =
@@ -112,9 +112,7 @@ impl Catalog {
         };
         let request = WarehouseRequest::Create { record, actor: ctx.actor.clone() };
         let record = self.committer.change_warehouse(request).await?;
-        record
-            .ok_or_else(|| Error::internal("a new warehouse was not returned"))
-            .and_then(read)
+        record.ok_or_else(|| Error::internal("a new warehouse was not returned")).and_then(read)
     }
 
     fn check_no_overlap(&self, location: &str) -> Result<()> {
@@ -128,7 +126,8 @@ impl Catalog {
             let Some(last) = found.last() else { return Ok(()) };
             after = Some(last.name.clone());
             let inside = |outer: &str, inner: &str| {
-                inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+                inner == outer
+                    || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
             };
             for other in &found {
                 if inside(&other.location, location) || inside(location, &other.location) {
@@ -179,7 +178,8 @@ impl Catalog {
         )?;
         for record in refs {
             let snapshot = self.snapshot_at(&warehouse, record.commit)?;
-            if !snapshot.scan(&[], None, 1)?.is_empty() || !snapshot.is_empty(&NamespacePath::root())?
+            if !snapshot.scan(&[], None, 1)?.is_empty()
+                || !snapshot.is_empty(&NamespacePath::root())?
             {
                 return Err(Error::new(
                     ErrorKind::NotEmpty(Entity::Warehouse),

@@ -7,10 +7,17 @@
 pub mod codec;
 pub mod commit;
 pub mod committer;
+pub mod conflict;
 pub mod content;
+pub mod diff;
 pub mod error;
+pub mod graph;
+pub mod history;
 pub mod key;
+pub mod merge;
 pub mod operations;
+pub mod pick;
+pub mod reader;
 pub mod ref_log;
 pub mod repository;
 pub mod snapshot;

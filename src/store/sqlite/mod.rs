@@ -316,3 +316,48 @@ fn create(path: &Path) -> StoreResult<()> {
 fn unavailable(message: String) -> StoreError {
     StoreError::Unavailable { message, certainty: Certainty::NotDone }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::samples::warehouse_new;
+
+    fn fences(store: &SqliteStore) -> i64 {
+        let connection = store.reader().unwrap();
+        connection.query_row("SELECT count FROM fence", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_commit_in_doubt_is_settled_before_anybody_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("meta.sqlite");
+        let options =
+            SqliteOptions { busy_wait: Duration::from_millis(1), ..SqliteOptions::default() };
+        let store = SqliteStore::open(&path, options).unwrap();
+        warehouse_new(&store, "lake").unwrap();
+        for fence in 1..4 {
+            // What a failed commit leaves: no connection, and doubt.
+            *store.writer.lock() = None;
+            store.in_doubt.store(true, Ordering::Release);
+            // As long as it cannot be settled, nobody reads or writes.
+            let foreign = Connection::open(&path).unwrap();
+            foreign.execute_batch("BEGIN IMMEDIATE").unwrap();
+            assert!(store.begin_read().is_err());
+            assert!(store.begin_write().is_err());
+            assert!(store.blobs_get(&[Location::new(1, 1)]).is_err());
+            drop(foreign);
+            match fence {
+                1 => drop(store.begin_read().unwrap()),
+                2 => drop(store.begin_write().unwrap()),
+                _ => assert!(matches!(
+                    store.blobs_get(&[Location::new(1, 1)]),
+                    Err(StoreError::Corrupt(_))
+                )),
+            }
+            assert!(!store.in_doubt.load(Ordering::Acquire));
+            assert_eq!(fences(&store), fence);
+        }
+        assert!(store.begin_read().unwrap().warehouse_get("lake").unwrap().is_some());
+        warehouse_new(&store, "next").unwrap();
+    }
+}

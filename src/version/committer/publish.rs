@@ -51,8 +51,7 @@ impl Publisher {
 
     fn group(&self, mut jobs: Vec<Job>) {
         // A bug in one change must not end all writing: the transaction is dropped, heads are read again.
-        let published =
-            std::panic::catch_unwind(AssertUnwindSafe(|| self.publish(&mut jobs)));
+        let published = std::panic::catch_unwind(AssertUnwindSafe(|| self.publish(&mut jobs)));
         let published = published.unwrap_or_else(|_| {
             self.repository.heads().forget();
             Err(GroupFailure {
@@ -118,12 +117,15 @@ impl Publisher {
         draft.keep_heads();
         let unsynced = self.write_files(&draft)?;
         let packed = self.write(&mut draft, &unsynced).map_err(GroupFailure::all)?;
-        let Draft { txn, refs, moved, log, commits, .. } = draft;
+        let Draft { txn, refs, moved, log, commits, overlay, .. } = draft;
         if let Err(error) = txn.commit() {
             self.resolve(error, &log)?;
         }
         for node in packed.nodes {
             self.repository.remember_node(node);
+        }
+        for (hash, object) in overlay.objects.lock().drain() {
+            self.repository.remember_object(hash, object);
         }
         let count = commits.len() as u64;
         for (commit, record) in commits.into_iter().zip(packed.records) {
