@@ -18,7 +18,7 @@ use super::query;
 use crate::auth::context::{ANONYMOUS, OpContext};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::limits::{BODY_BYTES_MAX, COMMIT_MESSAGE_BYTES_MAX};
-use crate::base::name::{RefName, WarehouseName};
+use crate::base::name::{RefExpr, RefName, WarehouseName};
 
 /// Header with the commit message.
 pub const MESSAGE_HEADER: &str = "x-nunatak-message";
@@ -50,9 +50,7 @@ impl<S: Sync> FromRequestParts<S> for Context {
     }
 }
 
-fn description(
-    headers: &HeaderMap,
-) -> Result<(Option<String>, BTreeMap<String, String>), Failure> {
+fn description(headers: &HeaderMap) -> Result<(Option<String>, BTreeMap<String, String>), Failure> {
     let message = match headers.get(MESSAGE_HEADER) {
         Some(value) => Some(message_of(text(MESSAGE_HEADER, value.as_bytes())?)?),
         None => None,
@@ -162,9 +160,9 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
 
 /// The query, read strictly: unknown and doubled parameters are refused, unless the type takes a list.
 #[derive(Debug)]
-pub struct Query<T>(pub T);
+pub struct UrlQuery<T>(pub T);
 
-impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for UrlQuery<T> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
@@ -196,6 +194,20 @@ impl<S: Send + Sync> FromRequestParts<S> for RefPath {
         let warehouse = segment(parts, state, "wh").await?;
         let name = segment(parts, state, "name").await?;
         Ok(Self(WarehouseName::parse(&warehouse)?, RefName::parse(&name)?))
+    }
+}
+
+/// The warehouse and a commit in the path (`{wh}`, `{id}`); any ref expression names one.
+#[derive(Debug)]
+pub struct CommitPath(pub WarehouseName, pub RefExpr);
+
+impl<S: Send + Sync> FromRequestParts<S> for CommitPath {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let warehouse = segment(parts, state, "wh").await?;
+        let commit = segment(parts, state, "id").await?;
+        Ok(Self(WarehouseName::parse(&warehouse)?, RefExpr::parse(&commit)?))
     }
 }
 

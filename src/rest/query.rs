@@ -20,11 +20,9 @@ pub fn parse<T: DeserializeOwned>(query: &str) -> Result<T> {
             None => grouped.push((name, vec![value])),
         }
     }
-    let values =
-        grouped.into_iter().map(|(name, values)| (name.clone(), Values { name, values }));
+    let values = grouped.into_iter().map(|(name, values)| (name.clone(), Values { name, values }));
     let deserializer = MapDeserializer::<_, serde::de::value::Error>::new(values);
-    T::deserialize(deserializer)
-        .map_err(|error| Error::invalid(format!("invalid query: {error}")))
+    T::deserialize(deserializer).map_err(|error| Error::invalid(format!("invalid query: {error}")))
 }
 
 /// Names and values of a query string, decoded (`%XX`, and `+` as a space).
@@ -86,10 +84,7 @@ impl IntoDeserializer<'_, Failed> for Values {
 impl<'de> Deserializer<'de> for Values {
     type Error = Failed;
 
-    fn deserialize_any<V: Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> std::result::Result<V::Value, Failed> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Failed> {
         visitor.visit_string(self.one()?.1)
     }
 
@@ -107,17 +102,11 @@ impl<'de> Deserializer<'de> for Values {
         }
     }
 
-    fn deserialize_u64<V: Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> std::result::Result<V::Value, Failed> {
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Failed> {
         visitor.visit_u64(self.number()?)
     }
 
-    fn deserialize_i64<V: Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> std::result::Result<V::Value, Failed> {
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Failed> {
         visitor.visit_i64(self.number()?)
     }
 
@@ -128,10 +117,7 @@ impl<'de> Deserializer<'de> for Values {
         visitor.visit_some(self)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> std::result::Result<V::Value, Failed> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Failed> {
         visitor.visit_seq(serde::de::value::SeqDeserializer::new(self.values.into_iter()))
     }
 

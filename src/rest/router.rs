@@ -35,11 +35,7 @@ pub struct Route {
 impl Route {
     /// Puts a handler behind a method and a path.
     #[must_use]
-    pub const fn new(
-        method: Method,
-        path: &'static str,
-        handler: MethodRouter<AppState>,
-    ) -> Self {
+    pub const fn new(method: Method, path: &'static str, handler: MethodRouter<AppState>) -> Self {
         Self { method, path, handler }
     }
 }

@@ -106,9 +106,7 @@ impl Metrics {
 
     /// Notes how many bytes a cache holds.
     pub fn cache_bytes(&self, cache: &'static str, bytes: u64) {
-        self.cache_bytes
-            .with_label_values(&[cache])
-            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.cache_bytes.with_label_values(&[cache]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// All metrics in the text format that Prometheus reads.

@@ -62,8 +62,7 @@ impl Seen {
         Self {
             route: request.extensions().get::<MatchedPath>().cloned(),
             method: request.method().clone(),
-            path: tracing::enabled!(tracing::Level::DEBUG)
-                .then(|| request.uri().path().to_owned()),
+            path: tracing::enabled!(tracing::Level::DEBUG).then(|| request.uri().path().to_owned()),
         }
     }
 
