@@ -1,7 +1,5 @@
 //! Lists: pages for clients that ask for them, everything for those that do not.
 
-use std::future::Future;
-
 use serde::Serialize;
 
 use super::request::parameter;

@@ -81,9 +81,8 @@ fn namespace_routes() -> Vec<Route> {
     vec![
         route("GET", NAMESPACES, get(namespaces::list)),
         route("POST", NAMESPACES, post(namespaces::create)),
-        // HEAD before GET: GET would answer it, too, with another status.
         route("HEAD", NAMESPACE, head(namespaces::exists)),
-        route("GET", NAMESPACE, get_only(get(namespaces::load))),
+        route("GET", NAMESPACE, get(namespaces::load)),
         route("DELETE", NAMESPACE, delete(namespaces::drop)),
         route("POST", PROPERTIES, post(namespaces::properties)),
     ]
@@ -94,7 +93,7 @@ fn table_routes() -> Vec<Route> {
         route("GET", TABLES, get(tables::list)),
         route("POST", TABLES, post(table_create::create)),
         route("HEAD", TABLE, head(tables::exists)),
-        route("GET", TABLE, get_only(get(table_load::load))),
+        route("GET", TABLE, get(table_load::load)),
         route("POST", TABLE, post(table_commit::commit)),
         route("DELETE", TABLE, delete(tables::drop)),
         route("POST", REGISTER, post(table_create::register)),
@@ -109,7 +108,7 @@ fn view_routes() -> Vec<Route> {
         route("GET", VIEWS, get(views::list)),
         route("POST", VIEWS, post(views::create)),
         route("HEAD", VIEW, head(views::exists)),
-        route("GET", VIEW, get_only(get(views::load))),
+        route("GET", VIEW, get(views::load)),
         route("POST", VIEW, post(views::commit)),
         route("DELETE", VIEW, delete(views::drop)),
         route("POST", REGISTER_VIEW, post(views::register)),
