@@ -98,3 +98,5 @@ pub const STORE_READER_CACHE_KIB: i32 = 4 * 1024;
 pub const STORE_WRITE_WAIT_SECONDS: u64 = 30;
 /// How long a statement waits for a lock that a foreign process holds on the database, in seconds.
 pub const STORE_BUSY_WAIT_SECONDS: u64 = 5;
+/// Bytes of answers to table loads that are kept ready in memory.
+pub const LOAD_ANSWERS_CACHE_BYTES: u64 = 128 * 1024 * 1024;
