@@ -32,6 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             // Plain values that answers show: kinds of refs and contents, commits.
             "store::records",
             "version::content",
+            "version::conflict",
         ],
     ),
     (
