@@ -1,5 +1,11 @@
 //! Iceberg tables and views: documents, updates, requirements, files and locations.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "`json!` makes values, tests read best with them"
+)]
+
 #[path = "iceberg/actions.rs"]
 mod actions;
 #[path = "iceberg/create.rs"]

@@ -44,7 +44,7 @@ fn identity_and_place() {
 #[test]
 fn properties() {
     let set = json!({"action": "set-properties", "updates": {"a": "1", "b": "2"}});
-    check(&[set.clone()], "/properties/b", json!("2"));
+    check(std::slice::from_ref(&set), "/properties/b", json!("2"));
     let legacy = json!({"action": "set-properties", "updated": {"c": "3"}});
     check(&[legacy], "/properties/c", json!("3"));
     let remove = json!({"action": "remove-properties", "removals": ["a", "nothing"]});
@@ -124,7 +124,7 @@ fn statistics() {
     let file = json!({"snapshot-id": 1, "statistics-path": "s3://b/x", "file-size-in-bytes": 3,
         "file-footer-size-in-bytes": 2, "blob-metadata": [], "x-unknown": [1.5]});
     let set = json!({"action": "set-statistics", "snapshot-id": 1, "statistics": file});
-    check(&[set.clone()], "/statistics/0", file.clone());
+    check(std::slice::from_ref(&set), "/statistics/0", file.clone());
     check(&[set.clone(), set.clone()], "/statistics", json!([file]));
     let without = json!({"action": "set-statistics", "statistics": file});
     check(&[without], "/statistics/0", file);
@@ -132,7 +132,7 @@ fn statistics() {
     check(&[set.clone(), remove], "/statistics", json!([]));
     let part = json!({"snapshot-id": 2, "statistics-path": "s3://b/y", "file-size-in-bytes": 3});
     let set_part = json!({"action": "set-partition-statistics", "partition-statistics": part});
-    check(&[set_part.clone()], "/partition-statistics/0", part);
+    check(std::slice::from_ref(&set_part), "/partition-statistics/0", part);
     let remove = json!({"action": "remove-partition-statistics", "snapshot-id": 2});
     check(&[set_part.clone(), remove], "/partition-statistics", json!([]));
     // Files go with their snapshot.

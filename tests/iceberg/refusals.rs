@@ -160,6 +160,9 @@ fn partition_specs() {
     check(spec(2, "x", "day"), "Invalid source type string for transform: day");
     check(spec(5, "x", "bucket[4]"), "Invalid source type double for transform: bucket[4]");
     check(spec(1, "x", "bucket[0]"), "Invalid number of buckets: 0");
+    for bad in ["bucket", "truncate[x]", "bucket[-1]", "bucket[99999999999]"] {
+        check(spec(1, "x", bad), "Invalid width of transform");
+    }
     check(spec(1, "", "identity"), "Cannot use empty partition name");
     check(
         spec(2, "id", "identity"),
@@ -171,6 +174,10 @@ fn partition_specs() {
         {"source-id": 1, "name": "a", "transform": "identity"},
         {"source-id": 2, "name": "a", "transform": "identity"}]}});
     check(twice, "Cannot use partition name more than once: a");
+    let same_id = json!({"action": "add-spec", "spec": {"spec-id": 1, "fields": [
+        {"source-id": 1, "name": "a", "transform": "identity", "field-id": 1000},
+        {"source-id": 2, "name": "b", "transform": "identity", "field-id": 1000}]}});
+    check(same_id, "Cannot use partition field id twice: 1000");
     let mixed = json!({"action": "add-spec", "spec": {"spec-id": 1, "fields": [
         {"source-id": 1, "name": "a", "transform": "identity", "field-id": 1000},
         {"source-id": 2, "name": "b", "transform": "identity"}]}});

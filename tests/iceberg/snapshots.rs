@@ -102,6 +102,9 @@ fn refs_keep_their_retention() {
         "max-snapshot-age-ms": 4, "max-ref-age-ms": 5, "x-unknown": 6});
     assert_eq!(document(&table)["refs"]["dev"], expected);
     assert_eq!(commit(&table, &[set]).unwrap(), table);
+    let reordered = json!({"max-ref-age-ms": 5, "x-unknown": 6, "type": "branch", "ref-name": "dev",
+        "min-snapshots-to-keep": 3, "snapshot-id": 2, "max-snapshot-age-ms": 4, "action": "set-snapshot-ref"});
+    assert_eq!(commit(&table, &[reordered]).unwrap(), table);
     let removed = json!({"action": "remove-snapshot-ref", "ref-name": "main"});
     let empty = commit(&table, &[removed]).unwrap();
     assert_eq!(empty.current_snapshot_id(), None);
