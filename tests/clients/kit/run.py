@@ -36,7 +36,9 @@ def class_path() -> str:
     sources = sorted((KIT / "src").rglob("*.java"))
     newest = max(path.stat().st_mtime for path in [KIT / "pom.xml", *sources])
     if stamp.exists() and stamp.stat().st_mtime >= newest:
-        return f"{classes}:{jars.read_text().strip()}"
+        listed = jars.read_text().strip()
+        if all(Path(jar).exists() for jar in listed.split(":")):
+            return f"{classes}:{listed}"
     subprocess.run(["mvn", "-q", "-B", CLASS_PATH_GOAL, f"-Dmdep.outputFile={jars}"], cwd=KIT, check=True)
     shutil.rmtree(classes, ignore_errors=True)
     subprocess.run(["javac", "-cp", jars.read_text().strip(), "-d", str(classes), *map(str, sources)], check=True)
