@@ -69,10 +69,10 @@ def test_a_partition_spec_evolves(lake):
     assert isinstance(table.schema().find_type("time_hour"), TimestampType)
     table.append(rows.slice(0, 1000))
     with table.update_spec() as spec:
-        spec.add_field("time_hour", DayTransform(), "day")
+        spec.add_field("time_hour", DayTransform(), "day_of")
     table.append(rows.slice(1000, 1000))
     with table.update_spec() as spec:
-        spec.remove_field("day")
+        spec.remove_field("day_of")
         spec.add_field("origin", BucketTransform(4), "origin_bucket")
     table.append(rows.slice(2000, 1000))
     again = lake.load_table("nyc.weather")
