@@ -84,8 +84,9 @@ class Warehouse:
         return self.items("/commits", ref=ref, **filters)
 
     def ref_log(self, ref: str) -> list[dict]:
-        """Movements of one ref, told by name whatever the entry calls it."""
-        return [entry for entry in self.items("/ref-log") if ref in (entry.get("ref"), entry.get("name"))]
+        """Movements of one ref, the latest first."""
+        movements = [entry for entry in self.items("/ref-log") if entry["name"] == ref]
+        return sorted(movements, key=lambda entry: entry["sequence"], reverse=True)
 
     def merge(self, source: str, into: str = "main", **options) -> requests.Response:
         """Merges one ref into a branch."""

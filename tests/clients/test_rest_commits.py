@@ -205,6 +205,14 @@ def test_an_idempotency_key_replays_a_create_and_a_refusal(warehouse, main):
     assert warehouse.head("main") == head
 
 
+def test_an_idempotency_key_for_another_request_is_refused(warehouse, main, orders):
+    key = {"Idempotency-Key": "0198d5a0-7a3e-7d1f-9b52-8c2a3f1e4d5f"}
+    expect(main.set_properties(*ORDERS, headers=key, a="1"), 200)
+    head = warehouse.head("main")
+    expect(main.set_properties(*ORDERS, headers=key, a="2"), 400, 409, 422)
+    assert warehouse.head("main") == head
+
+
 def test_an_unchanged_table_is_not_sent_again(warehouse, main, orders):
     loaded = expect_response(main.load(*ORDERS), 200)
     tag = loaded.headers["ETag"]
