@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -57,7 +58,7 @@ def snapshot(number: int, **fields) -> dict:
     body = {
         "snapshot-id": number,
         "sequence-number": 1,
-        "timestamp-ms": 4_000_000_000_000,
+        "timestamp-ms": int(time.time() * 1000),
         "manifest-list": "file:///nowhere.avro",
         "summary": {"operation": "append"},
         "schema-id": 0,
@@ -80,7 +81,7 @@ def test_snapshots_can_be_listed_as_refs_or_all(main):
     expect(main.create_table(NS, "t"), 200)
     for number in (1, 2, 3):
         point = {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": number}
-        more = {"sequence-number": number, "timestamp-ms": 4_000_000_000_000 + number}
+        more = {"sequence-number": number, "timestamp-ms": int(time.time() * 1000) + number}
         if number > 1:
             more["parent-snapshot-id"] = number - 1
         expect(main.commit(NS, "t", [snapshot(number, **more), point]), 200)
