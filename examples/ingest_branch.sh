@@ -5,7 +5,7 @@ set -euo pipefail
 
 url=${NUNATAK_URL:-http://127.0.0.1:8181}
 api=$url/api/v1/warehouses/lake
-run=$(date -u +%Y%m%dt%H%M%S%N)
+run=$(date -u +%Y%m%dt%H%M%S)-$$
 branch=curl-$run
 
 step() { printf '\n* %s\n' "$*"; }
@@ -25,9 +25,9 @@ echo "$prefix"
 
 step "A namespace and a table on the branch"
 call POST "$url/iceberg/v1/$prefix/namespaces" "{\"namespace\": [\"n$run\"]}"
-call POST "$url/iceberg/v1/$prefix/namespaces/n$run/tables" '{"name": "events", "schema": {"type": "struct",
-    "fields": [{"id": 1, "name": "id", "required": true, "type": "long"}]}}' | head -c 300
-echo " ..."
+table=$(call POST "$url/iceberg/v1/$prefix/namespaces/n$run/tables" '{"name": "events", "schema": {"type": "struct",
+    "fields": [{"id": 1, "name": "id", "required": true, "type": "long"}]}}')
+echo "${table:0:300} ..."
 
 step "What the branch changed"
 call GET "$api/diff?from=main&to=$branch"

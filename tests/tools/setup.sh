@@ -8,6 +8,7 @@ say() { printf '== %s\n' "$*"; }
 
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
+command -v curl >/dev/null || missing+=(curl)
 command -v mvn >/dev/null || missing+=(maven)
 if ! command -v javac >/dev/null; then
     if apt-cache show openjdk-17-jdk-headless >/dev/null 2>&1; then
