@@ -1,5 +1,11 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod auth;
 pub mod base;
+pub mod catalog;
+pub mod iceberg;
+pub mod rest;
 pub mod store;
+pub mod telemetry;
 pub mod tree;
+pub mod version;

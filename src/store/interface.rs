@@ -11,6 +11,7 @@
 //! - Lists have a stable order and an explicit limit.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -96,6 +97,25 @@ pub trait MetaStore: Debug + Send + Sync {
     /// # Errors
     /// `Corrupt` if a location names no blob.
     fn blobs_get(&self, locations: &[Location]) -> StoreResult<Vec<Bytes>>;
+}
+
+/// A shared store is a store, so that decorators can wrap one that others hold too.
+impl<S: MetaStore + ?Sized> MetaStore for Arc<S> {
+    fn capabilities(&self) -> Capabilities {
+        S::capabilities(self)
+    }
+
+    fn begin_read(&self) -> StoreResult<Box<dyn ReadTxn + '_>> {
+        S::begin_read(self)
+    }
+
+    fn begin_write(&self) -> StoreResult<Box<dyn WriteTxn + '_>> {
+        S::begin_write(self)
+    }
+
+    fn blobs_get(&self, locations: &[Location]) -> StoreResult<Vec<Bytes>> {
+        S::blobs_get(self, locations)
+    }
 }
 
 /// Reads of one consistent state.
@@ -218,7 +238,8 @@ pub trait ReadTxn {
 
 /// A write in the making. Dropping it undoes everything.
 ///
-/// Every method's error leaves the transaction unusable but for dropping it.
+/// Every method's error leaves the transaction unusable but for dropping it; a commit after an error is
+/// refused. A write to a warehouse that is not there or was deleted is `Contract`.
 pub trait WriteTxn: ReadTxn {
     /// Reads refs and holds them against other writers until the end, in the order of the names given
     /// (sorted and distinct, so that two writers never wait for each other).
@@ -237,19 +258,21 @@ pub trait WriteTxn: ReadTxn {
     /// `Contract` if the name is taken.
     fn warehouse_insert(&mut self, record: &WarehouseRecord) -> StoreResult<WarehouseRecord>;
 
-    /// Changes a warehouse's settings; name and number stay.
+    /// Changes a warehouse's settings; number, name and time of creation stay.
     ///
     /// # Errors
-    /// `Contract` if there is none with this number.
+    /// `Contract` if there is none with this number, or if the record changes one of these.
     fn warehouse_update(&mut self, record: &WarehouseRecord) -> StoreResult<()>;
 
-    /// Removes a warehouse from the list and frees its name. Its commits and log rows stay.
+    /// Removes a warehouse from the list and frees its name. Its refs, commits and log rows stay, but
+    /// nothing can be written to it any more.
     ///
     /// # Errors
     /// `Contract` if there is none with this number.
     fn warehouse_delete(&mut self, warehouse: WarehouseId) -> StoreResult<()>;
 
-    /// Creates or moves a ref. The kind of an existing ref never changes and a tag never moves.
+    /// Creates or moves a ref. The kind of an existing ref never changes and a tag never moves; what was
+    /// deleted and made again in one transaction is deleted first.
     ///
     /// # Errors
     /// `Contract` for either of these.
@@ -290,7 +313,8 @@ pub trait WriteTxn: ReadTxn {
     /// `Contract` for another number or more than `PACK_BYTES_MAX` bytes.
     fn pack_append(&mut self, pack: u64, blobs: &[Bytes]) -> StoreResult<()>;
 
-    /// Adds commits. One that is there already with the same bytes is left as it is.
+    /// Adds commits. One that is there already with the same bytes is left as it is. The pack of a
+    /// commit's root must be there when the transaction commits.
     ///
     /// # Errors
     /// `Contract` if an id is there with other bytes.
@@ -300,7 +324,7 @@ pub trait WriteTxn: ReadTxn {
         records: &[CommitRecord],
     ) -> StoreResult<()>;
 
-    /// Keeps an answer; one with the same key that expired is replaced.
+    /// Keeps an answer; one with the same key that expired (at or before `now`) is replaced.
     ///
     /// # Errors
     /// `Contract` if the key is there and has not expired at `now`.
@@ -324,7 +348,7 @@ pub trait WriteTxn: ReadTxn {
     /// `Unavailable`.
     fn pending_files_add(&mut self, files: &[(String, Bytes)]) -> StoreResult<Vec<u64>>;
 
-    /// Forgets these files.
+    /// Forgets these files; numbers that are not there are no error. A number is never given again.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -333,9 +357,14 @@ pub trait WriteTxn: ReadTxn {
     /// Ends the transaction; on `Ok` everything is durable.
     ///
     /// # Errors
-    /// With [`Certainty::NotDone`] or [`Certainty::MayBeDone`].
+    /// With [`Certainty::NotDone`] or [`Certainty::MayBeDone`]. After the latter, what the next
+    /// transaction reads stays true: a write that it does not see never appears later. `Contract` if a
+    /// commit's root lies in a pack that is not there.
     fn commit(self: Box<Self>) -> StoreResult<()>;
 }
+
+/// The first byte of every pack.
+pub const PACK_VERSION: u8 = 1;
 
 /// Where each blob of a pack starts, and the pack's length: every blob is preceded by its length as a
 /// little-endian u32, and an offset points at that length. Offset 0 is never used: a pack starts with

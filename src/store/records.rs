@@ -1,10 +1,11 @@
 //! The rows of the metadata store as plain values.
 //!
-//! They mirror what is stored and decide nothing. Bytes that the version layer encodes (commits,
+//! They mirror what is stored and decide nothing but the rules that every store keeps alike. Bytes that the version layer encodes (commits,
 //! nodes, content objects) are opaque here.
 
 use bytes::Bytes;
 
+use super::interface::{StoreError, StoreResult};
 use crate::base::clock::Timestamp;
 use crate::base::hash::Digest;
 use crate::base::ids::{CommitId, WarehouseId};
@@ -83,6 +84,23 @@ pub struct RefRecord {
     pub created_at: Timestamp,
 }
 
+impl RefRecord {
+    /// Checks that this stored ref may become `next`: its kind stays, and a tag stays where it is.
+    ///
+    /// # Errors
+    /// `Contract` with the rule that is broken.
+    pub fn check_move(&self, next: &Self) -> StoreResult<()> {
+        let broken = if self.kind != next.kind {
+            "changed its kind"
+        } else if self.kind == RefKind::Tag && self.commit != next.commit {
+            "moved, and it is a tag"
+        } else {
+            return Ok(());
+        };
+        Err(StoreError::Contract(format!("ref {:?} {broken}", self.name)))
+    }
+}
+
 /// Why a ref moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum RefAction {
@@ -126,6 +144,32 @@ pub struct RefLogRecord {
     pub previous: Digest,
     /// Hash over all fields above.
     pub hash: Digest,
+}
+
+impl RefLogRecord {
+    /// Checks that `records` continue the log after `last`.
+    ///
+    /// # Errors
+    /// `Contract` for a gap, a wrong `previous` or a time that goes back.
+    pub fn check_chain(last: Option<&Self>, records: &[Self]) -> StoreResult<()> {
+        let mut last = last;
+        for record in records {
+            let (sequence, previous) =
+                last.map_or((0, Digest::default()), |last| (last.sequence, last.hash));
+            let broken = if record.sequence != sequence.saturating_add(1) {
+                format!("its number does not follow {sequence}")
+            } else if record.previous != previous {
+                format!("its previous hash is not {previous}")
+            } else if last.is_some_and(|last| record.at < last.at) {
+                "its time lies before the row before it".to_owned()
+            } else {
+                last = Some(record);
+                continue;
+            };
+            return Err(StoreError::Contract(format!("ref-log row {}: {broken}", record.sequence)));
+        }
+        Ok(())
+    }
 }
 
 /// A commit with where its tree is.

@@ -1,0 +1,474 @@
+//! A group in the making: requests evaluated one after another on top of each other, in memory.
+
+mod answers;
+mod refs;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use self::refs::Movement;
+use super::{ChangeContext, ChangeError, CommitRequest, Committed, NewFile, Proposal, Write};
+use crate::base::clock::Timestamp;
+use crate::base::error::{Entity, Error, ErrorKind, Result};
+use crate::base::ids::{CommitId, ObjectHash, WarehouseId};
+use crate::base::limits::{
+    CLOCK_AHEAD_SECONDS_MAX, COMMIT_OPERATIONS_MAX, CONTENT_OBJECT_BYTES_MAX, REPLAY_COMMITS_MAX,
+};
+use crate::base::name::{NamespacePath, RefName};
+use crate::store::interface::WriteTxn;
+use crate::store::records::{IdempotencyRecord, RefKind, RefLogRecord, RefRecord};
+use crate::tree::{self, Change as TreeChange, Edit, NodeRef, Value};
+use crate::version::commit::{Commit, check_description};
+use crate::version::content::{Entry, Object};
+use crate::version::error::VersionError;
+use crate::version::key::{self, KeyKind};
+use crate::version::repository::{Overlay, Repository};
+use crate::version::snapshot::{self, Snapshot, read_entry};
+
+/// Characters of a commit message that the ref log repeats.
+const REASON_CHARS: usize = 200;
+
+/// A commit that is not stored yet.
+#[derive(Debug)]
+pub(super) struct DraftCommit {
+    pub(super) warehouse: WarehouseId,
+    pub(super) id: CommitId,
+    pub(super) bytes: Bytes,
+    pub(super) commit: Arc<Commit>,
+    pub(super) root: NodeRef,
+    pub(super) edits: Vec<Edit>,
+    /// Whether its tree is stored, not only its operations.
+    pub(super) keep_tree: bool,
+}
+
+#[derive(Debug)]
+struct BranchState {
+    head: CommitId,
+    commit: Arc<Commit>,
+    root: NodeRef,
+    /// Commits since the last one whose tree is stored.
+    unstored: usize,
+    /// Index of the last draft commit, whose tree is stored at the end.
+    last_draft: Option<usize>,
+}
+
+/// What a group will write.
+pub(super) struct Draft<'t> {
+    pub(super) repository: &'t Arc<Repository>,
+    pub(super) txn: Box<dyn WriteTxn + 't>,
+    now: Timestamp,
+    pub(super) overlay: Arc<Overlay>,
+    branches: BTreeMap<(WarehouseId, RefName), BranchState>,
+    /// Refs as the group leaves them; `None` is deleted or absent.
+    pub(super) refs: BTreeMap<(WarehouseId, String), Option<RefRecord>>,
+    pub(super) moved: BTreeSet<(WarehouseId, String)>,
+    last_log: BTreeMap<WarehouseId, Option<RefLogRecord>>,
+    pub(super) log: BTreeMap<WarehouseId, Vec<RefLogRecord>>,
+    pub(super) commits: Vec<DraftCommit>,
+    pub(super) objects: BTreeMap<ObjectHash, Bytes>,
+    pub(super) files: Vec<NewFile>,
+    answers: BTreeMap<(WarehouseId, String), IdempotencyRecord>,
+    pub(super) wrote_warehouses: bool,
+}
+
+impl<'t> Draft<'t> {
+    pub(super) fn new(
+        repository: &'t Arc<Repository>,
+        txn: Box<dyn WriteTxn + 't>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            repository,
+            txn,
+            now,
+            overlay: Arc::default(),
+            branches: BTreeMap::new(),
+            refs: BTreeMap::new(),
+            moved: BTreeSet::new(),
+            last_log: BTreeMap::new(),
+            log: BTreeMap::new(),
+            commits: Vec::new(),
+            objects: BTreeMap::new(),
+            files: Vec::new(),
+            answers: BTreeMap::new(),
+            wrote_warehouses: false,
+        }
+    }
+
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(super) fn idempotency(&self) -> impl Iterator<Item = (WarehouseId, &IdempotencyRecord)> {
+        self.answers.iter().map(|((warehouse, _), record)| (*warehouse, record))
+    }
+
+    /// Whether there is anything to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.log.is_empty()
+            && self.answers.is_empty()
+            && self.commits.is_empty()
+            && !self.wrote_warehouses
+    }
+
+    /// Locks and reads the refs that the group touches.
+    pub(super) fn lock(&mut self, names: &BTreeSet<(WarehouseId, String)>) -> Result<()> {
+        let mut by_warehouse: BTreeMap<WarehouseId, Vec<&str>> = BTreeMap::new();
+        for (warehouse, name) in names {
+            by_warehouse.entry(*warehouse).or_default().push(name);
+        }
+        for (warehouse, names) in by_warehouse {
+            let records = self.txn.refs_lock(warehouse, &names)?;
+            for (name, record) in names.into_iter().zip(records) {
+                self.refs.insert((warehouse, name.to_owned()), record);
+            }
+        }
+        Ok(())
+    }
+
+    fn current(&self, warehouse: WarehouseId, name: &RefName) -> Option<&RefRecord> {
+        self.refs.get(&(warehouse, name.as_str().to_owned()))?.as_ref()
+    }
+
+    /// Evaluates a commit request.
+    pub(super) fn commit(&mut self, request: &mut CommitRequest) -> Evaluated {
+        if let Some(replay) = self.replay(request)? {
+            return Ok(replay);
+        }
+        let branch = self.branch(request.warehouse, &request.branch)?;
+        let (head, parent, root) = (branch.head, Arc::clone(&branch.commit), branch.root);
+        check_head(&request.branch, head, request.expected_head)?;
+        let at = self.commit_time(&parent)?;
+        let base = self.view(root);
+        let context = ChangeContext { head, now: at };
+        let proposal = request.change.evaluate(&base, &context).map_err(|error| match error {
+            ChangeError::Failed(error) => Refusal::Failed(error),
+            ChangeError::NeedsLoad(locations) => Refusal::NeedsLoad(locations),
+        })?;
+        let Proposal { writes, message, files, answer, commit_anyway } = proposal;
+        let edits = self.edits(&base, writes)?;
+        let mut committed = Committed { head, commit: None, answer, replayed: false };
+        if !edits.is_empty() || commit_anyway {
+            let message = request.message.clone().unwrap_or(message);
+            check_description(&message, &request.properties)?;
+            let new_root = self.apply(root, &edits)?;
+            self.check_namespaces(new_root, &edits)?;
+            let mut parents = vec![head];
+            let mut generation = parent.generation;
+            if let Some(merged) = request.merge_parent {
+                let other = self.read_commit(request.warehouse, merged)?;
+                generation = generation.max(other.generation);
+                parents.push(merged);
+            }
+            let commit = Commit {
+                root: new_root.hash,
+                parents,
+                generation: generation + 1,
+                author: request.author.clone(),
+                committer: request.committer.clone(),
+                committed_at: at,
+                message,
+                properties: request.properties.clone(),
+            };
+            let id = self.add_commit(request, commit, new_root, edits)?;
+            committed.head = id;
+            committed.commit = Some(id);
+            self.files.extend(files);
+        }
+        self.keep_answer(request, &committed)?;
+        Ok(committed)
+    }
+
+    /// A tree of this group. The overlay is shared by all branches; a rebuilt tree below one of them
+    /// is copied into it once, when the branch is first read.
+    fn view(&self, root: NodeRef) -> Snapshot {
+        Snapshot::new(Arc::clone(self.repository), Some(Arc::clone(&self.overlay)), root)
+    }
+
+    fn branch(&mut self, warehouse: WarehouseId, name: &RefName) -> Result<&mut BranchState> {
+        let key = (warehouse, name.clone());
+        if !self.branches.contains_key(&key) {
+            let record = self.current(warehouse, name).cloned();
+            let head = match record {
+                Some(RefRecord { kind: RefKind::Branch, commit, .. }) => commit,
+                Some(RefRecord { kind: RefKind::Tag, .. }) => {
+                    return Err(Error::invalid(format!("'{name}' is a tag: tags never move")));
+                }
+                None => {
+                    return Err(Error::not_found(
+                        Entity::Branch,
+                        format!("branch '{name}' does not exist"),
+                    ));
+                }
+            };
+            let state = self.branch_state(warehouse, head)?;
+            self.branches.insert(key.clone(), state);
+        }
+        self.branches.get_mut(&key).ok_or_else(|| Error::internal("a branch state was lost"))
+    }
+
+    fn branch_state(&self, warehouse: WarehouseId, head: CommitId) -> Result<BranchState> {
+        if let Some((index, draft)) = self
+            .commits
+            .iter()
+            .enumerate()
+            .rev()
+            .find(|(_, draft)| draft.warehouse == warehouse && draft.id == head)
+        {
+            return Ok(BranchState {
+                head,
+                commit: Arc::clone(&draft.commit),
+                root: draft.root,
+                unstored: 0,
+                last_draft: Some(index),
+            });
+        }
+        let snapshot = self.repository.snapshot(warehouse, head)?;
+        if let Some(rebuilt) = snapshot.overlay() {
+            self.overlay.nodes.copy_from(&rebuilt.nodes);
+        }
+        Ok(BranchState {
+            head,
+            commit: Arc::clone(&self.repository.commit(warehouse, head)?.commit),
+            root: snapshot.root(),
+            unstored: 0,
+            last_draft: None,
+        })
+    }
+
+    fn read_commit(&self, warehouse: WarehouseId, id: CommitId) -> Result<Arc<Commit>> {
+        let drafted = self.commits.iter().find(|c| c.warehouse == warehouse && c.id == id);
+        match drafted {
+            Some(draft) => Ok(Arc::clone(&draft.commit)),
+            None => Ok(Arc::clone(&self.repository.commit(warehouse, id)?.commit)),
+        }
+    }
+
+    fn commit_time(&self, parent: &Commit) -> Result<Timestamp> {
+        let after = parent.committed_at.plus_micros(1);
+        let ahead = after.as_micros() - self.now.as_micros();
+        if ahead > CLOCK_AHEAD_SECONDS_MAX * 1_000_000 {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "the head was committed at {}, the clock says {}: set the clock right before \
+                     writing",
+                    parent.committed_at.to_rfc3339(),
+                    self.now.to_rfc3339()
+                ),
+            ));
+        }
+        Ok(self.now.max(after))
+    }
+
+    /// Turns writes into sorted edits of the tree; drops those that change nothing.
+    fn edits(&mut self, base: &Snapshot, writes: Vec<Write>) -> Result<Vec<Edit>> {
+        let mut edits: BTreeMap<Vec<u8>, TreeChange> = BTreeMap::new();
+        let mut spelled: Vec<(Vec<u8>, Vec<String>)> = Vec::new();
+        for write in writes {
+            let (key, change) = match write {
+                Write::Remove { path, kind } => (path_key(&path, kind)?, TreeChange::Remove),
+                Write::Keep { entry, hint } => {
+                    let key = path_key(&entry.path, entry.kind.key_kind())?;
+                    let bytes = Bytes::from(entry.encode());
+                    spelled.push((key.clone(), entry.path));
+                    (key, TreeChange::Put(Value { bytes, hint }))
+                }
+                Write::Put { path, id, object } => {
+                    let kind = object.kind();
+                    let key = path_key(&path, kind.key_kind())?;
+                    let bytes = object.encode();
+                    if bytes.len() > CONTENT_OBJECT_BYTES_MAX {
+                        return Err(Error::new(
+                            ErrorKind::LimitExceeded,
+                            format!(
+                                "'{}' has {} bytes of properties; at most \
+                                 {CONTENT_OBJECT_BYTES_MAX} are allowed",
+                                path.join("."),
+                                bytes.len()
+                            ),
+                        ));
+                    }
+                    let hash = Object::hash_of(&bytes);
+                    self.overlay.objects.lock().insert(hash, Arc::new(object));
+                    self.objects.insert(hash, bytes.into());
+                    let entry = Entry { kind, id, object: hash, path };
+                    let bytes = Bytes::from(entry.encode());
+                    spelled.push((key.clone(), entry.path));
+                    (key, TreeChange::Put(Value { bytes, hint: 0 }))
+                }
+            };
+            if edits.insert(key, change).is_some() {
+                return Err(Error::invalid("one change writes the same name twice"));
+            }
+        }
+        for (key, path) in spelled {
+            if let Some(found) = base.at_key(key.into())?
+                && found.entry.path != path
+            {
+                return Err(Error::new(
+                    ErrorKind::AlreadyExists(Entity::Resource),
+                    format!(
+                        "'{}' differs only in case from '{}', which exists",
+                        path.join("."),
+                        found.entry.path.join(".")
+                    ),
+                ));
+            }
+        }
+        Ok(edits.into_iter().map(|(key, change)| Edit { key: key.into(), change }).collect())
+    }
+
+    fn apply(&self, root: NodeRef, edits: &[Edit]) -> Result<NodeRef> {
+        let view = self.view(root);
+        tree::apply(&view.nodes(), root, edits, &mut &self.overlay.nodes).map_err(tree_error)
+    }
+
+    /// Every put entry has its namespace, and a removed namespace holds nothing.
+    fn check_namespaces(&self, root: NodeRef, edits: &[Edit]) -> Result<()> {
+        let view = self.view(root);
+        let mut checked: BTreeSet<Vec<String>> = BTreeSet::new();
+        for edit in edits {
+            let parsed = key::parse(&edit.key)
+                .ok_or_else(|| Error::internal("a change wrote an unreadable key"))?;
+            match &edit.change {
+                TreeChange::Put(value) => {
+                    let found = read_entry(edit.key.clone(), value)?;
+                    let Some((_, parent)) = found.entry.path.split_last() else { continue };
+                    if !checked.insert(parent.to_vec()) {
+                        continue;
+                    }
+                    let parent = NamespacePath::new(parent.to_vec())?;
+                    if parent.is_root() {
+                        if parsed.kind == KeyKind::Content {
+                            return Err(Error::invalid(format!(
+                                "'{}' needs a namespace",
+                                found.entry.path.join(".")
+                            )));
+                        }
+                    } else if !view.namespace_exists(&parent)? {
+                        return Err(Error::not_found(
+                            Entity::Namespace,
+                            format!("Namespace does not exist: {parent}"),
+                        ));
+                    }
+                }
+                TreeChange::Remove if parsed.kind == KeyKind::Namespace => {
+                    let path = NamespacePath::new(parsed.parts())?;
+                    if !snapshot::is_default(&path) && !view.is_empty(&path)? {
+                        return Err(Error::new(
+                            ErrorKind::NotEmpty(Entity::Namespace),
+                            format!("Namespace is not empty: {path}"),
+                        ));
+                    }
+                }
+                TreeChange::Remove => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn add_commit(
+        &mut self,
+        request: &CommitRequest,
+        commit: Commit,
+        root: NodeRef,
+        edits: Vec<Edit>,
+    ) -> Result<CommitId> {
+        let bytes = Bytes::from(commit.encode());
+        let id = Commit::id_of(&bytes);
+        let reason = first_line(&commit.message);
+        let commit = Arc::new(commit);
+        let replayable = !edits.is_empty() && edits.len() <= COMMIT_OPERATIONS_MAX;
+        let index = self.commits.len();
+        let branch = self.branch(request.warehouse, &request.branch)?;
+        branch.last_draft = Some(index);
+        branch.unstored += 1;
+        let keep_tree = !replayable || branch.unstored >= REPLAY_COMMITS_MAX;
+        if keep_tree {
+            branch.unstored = 0;
+        }
+        let from = std::mem::replace(&mut branch.head, id);
+        branch.commit = Arc::clone(&commit);
+        branch.root = root;
+        self.commits.push(DraftCommit {
+            warehouse: request.warehouse,
+            id,
+            bytes,
+            commit,
+            root,
+            edits,
+            keep_tree,
+        });
+        let created_at = self
+            .current(request.warehouse, &request.branch)
+            .map_or(self.now, |record| record.created_at);
+        let record = RefRecord {
+            name: request.branch.as_str().to_owned(),
+            kind: RefKind::Branch,
+            commit: id,
+            created_at,
+        };
+        self.move_ref(
+            request.warehouse,
+            request.branch.as_str(),
+            RefKind::Branch,
+            Some(from),
+            Some(record),
+            Movement { action: request.action, actor: &request.committer, reason },
+        )?;
+        Ok(id)
+    }
+
+    /// Marks the tree of each branch's last commit as one to store.
+    pub(super) fn keep_heads(&mut self) {
+        for branch in self.branches.values() {
+            if let Some(draft) = branch.last_draft.and_then(|index| self.commits.get_mut(index)) {
+                draft.keep_tree = true;
+            }
+        }
+    }
+}
+
+/// Why a commit request was refused during evaluation.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    Failed(Error),
+    NeedsLoad(Vec<String>),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+pub(super) type Evaluated = std::result::Result<Committed, Refusal>;
+
+fn tree_error(error: tree::TreeError) -> Error {
+    VersionError::Tree(error).into()
+}
+
+fn check_head(name: &RefName, head: CommitId, expected: Option<CommitId>) -> Result<()> {
+    match expected {
+        Some(expected) if expected != head => {
+            Err(Error::conflict(format!("'{name}' is at {head}, not at the expected {expected}")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn path_key(path: &[String], kind: KeyKind) -> Result<Vec<u8>> {
+    let (name, levels) =
+        path.split_last().ok_or_else(|| Error::internal("a change wrote an empty path"))?;
+    let parent = NamespacePath::new(levels.to_vec())?;
+    let mut key = key::children(&parent, kind);
+    key.extend_from_slice(crate::base::name::fold(name).as_bytes());
+    Ok(key)
+}
+
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().chars().take(REASON_CHARS).collect()
+}
