@@ -5,6 +5,7 @@ pub mod base;
 pub mod catalog;
 pub mod iceberg;
 pub mod rest;
+pub mod server;
 pub mod store;
 pub mod telemetry;
 pub mod tree;
