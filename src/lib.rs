@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod base;
 pub mod catalog;
+pub mod cli;
 pub mod iceberg;
 pub mod rest;
 pub mod server;
