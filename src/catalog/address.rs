@@ -203,9 +203,7 @@ pub const fn entity_word(entity: Entity) -> &'static str {
 /// `InvalidInput` for a name or expression that cannot be.
 pub fn parse_warehouse(text: &str) -> Result<(WarehouseName, ViewOf)> {
     match text.split_once('@') {
-        Some((name, expr)) => {
-            Ok((WarehouseName::parse(name)?, ViewOf::Ref(RefExpr::parse(expr)?)))
-        }
+        Some((name, expr)) => Ok((WarehouseName::parse(name)?, ViewOf::Ref(RefExpr::parse(expr)?))),
         None => Ok((WarehouseName::parse(text)?, ViewOf::Warehouse)),
     }
 }

@@ -37,9 +37,8 @@ impl<T> Loaded<T> {
 impl Loaded<TableMetadata> {
     /// A table's metadata if it is in memory.
     pub(super) fn get(&self, location: &str) -> Option<Arc<TableMetadata>> {
-        self.kept(location).or_else(|| {
-            self.files.cache().table_if_cached(location).map(|cached| cached.metadata)
-        })
+        self.kept(location)
+            .or_else(|| self.files.cache().table_if_cached(location).map(|cached| cached.metadata))
     }
 
     /// Adds metadata that is about to be written.
@@ -63,9 +62,8 @@ impl Loaded<TableMetadata> {
 impl Loaded<ViewMetadata> {
     /// A view's metadata if it is in memory.
     pub(super) fn get(&self, location: &str) -> Option<Arc<ViewMetadata>> {
-        self.kept(location).or_else(|| {
-            self.files.cache().view_if_cached(location).map(|cached| cached.metadata)
-        })
+        self.kept(location)
+            .or_else(|| self.files.cache().view_if_cached(location).map(|cached| cached.metadata))
     }
 
     /// Adds metadata that is about to be written.

@@ -102,9 +102,8 @@ impl Catalog {
         at: &RefExpr,
         missing: impl Fn() -> Error,
     ) -> Result<Properties> {
-        let resolved = self
-            .resolve(&scope.warehouse, at)
-            .map_err(|error| missing_ref(error, missing()))?;
+        let resolved =
+            self.resolve(&scope.warehouse, at).map_err(|error| missing_ref(error, missing()))?;
         let state = self.snapshot_at(&scope.warehouse, resolved.commit)?;
         let mut properties = stored_properties(&state, &default_namespace()?)?.unwrap_or_default();
         let mut kind = "commit";
@@ -186,9 +185,8 @@ impl Catalog {
                 ..Proposal::default()
             })
         });
-        let committed = self
-            .submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change))
-            .await?;
+        let committed =
+            self.submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change)).await?;
         Ok(Written { value: from_bytes(&committed.answer)?, commit: committed.commit })
     }
 
@@ -220,7 +218,8 @@ impl Catalog {
         let mut commit = None;
         if !properties.is_empty() {
             let place = default_place(at)?;
-            commit = self.change_properties(ctx, scope, place, Vec::new(), properties).await?.commit;
+            commit =
+                self.change_properties(ctx, scope, place, Vec::new(), properties).await?.commit;
         }
         let value = self.ref_properties(scope, at, || no_namespace(name.as_str()))?;
         Ok(Written { value, commit })
@@ -248,12 +247,10 @@ impl Catalog {
             NamespaceAddress::Inside(place) => place,
         };
         let branch = self.branch_to_write(&scope.warehouse, &place.at, &shown)?;
-        let change = ChangeFn(move |base: &Snapshot, _: &ChangeContext| {
-            Ok(drop_namespace(base, &place)?)
-        });
-        let committed = self
-            .submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change))
-            .await?;
+        let change =
+            ChangeFn(move |base: &Snapshot, _: &ChangeContext| Ok(drop_namespace(base, &place)?));
+        let committed =
+            self.submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change)).await?;
         Ok(Written { value: (), commit: committed.commit })
     }
 
@@ -342,9 +339,8 @@ impl Catalog {
             }
             Ok(proposal)
         });
-        let committed = self
-            .submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change))
-            .await?;
+        let committed =
+            self.submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change)).await?;
         Ok(Written { value: from_bytes(&committed.answer)?, commit: committed.commit })
     }
 }
@@ -369,9 +365,8 @@ fn check_ref_properties<'a>(mut keys: impl Iterator<Item = &'a String>) -> Resul
 /// Checks that a namespace can be made.
 fn check_new(base: &Snapshot, place: &Place, parent: &str) -> Result<(), ChangeError> {
     let shown = place.dotted();
-    let exists = |why: String| {
-        Err(Error::new(ErrorKind::AlreadyExists(Entity::Namespace), why).into())
-    };
+    let exists =
+        |why: String| Err(Error::new(ErrorKind::AlreadyExists(Entity::Namespace), why).into());
     if let Some((outer, _)) = place.namespace.split_last()
         && !outer.is_root()
         && !base.namespace_exists(&outer)?

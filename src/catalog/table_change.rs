@@ -23,9 +23,7 @@ use crate::iceberg::table::create::create_from_updates;
 use crate::iceberg::table::metadata::TableMetadata;
 use crate::iceberg::table::requirement::TableRequirement;
 use crate::iceberg::table::update::TableUpdate;
-use crate::version::committer::{
-    Change, ChangeContext, ChangeError, NewFile, Proposal, Write,
-};
+use crate::version::committer::{Change, ChangeContext, ChangeError, NewFile, Proposal, Write};
 use crate::version::content::{ContentKind, Object};
 use crate::version::snapshot::Snapshot;
 

@@ -19,9 +19,7 @@ use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::name::RefName;
 use crate::base::page::{Page, PageRequest};
 use crate::iceberg::cache::Cached;
-use crate::iceberg::location::{
-    metadata_directory, new_metadata_location, new_table_location,
-};
+use crate::iceberg::location::{metadata_directory, new_metadata_location, new_table_location};
 use crate::iceberg::table::create::{NewTable, create};
 use crate::iceberg::table::metadata::TableMetadata;
 use crate::iceberg::table::partition::PartitionSpec;
@@ -156,7 +154,8 @@ impl Catalog {
         request: TableRequest,
     ) -> Result<Written<String>> {
         let address = scope.content(levels, &request.name)?;
-        let branch = self.branch_to_write(&scope.warehouse, &address.at, &address.shown.join("."))?;
+        let branch =
+            self.branch_to_write(&scope.warehouse, &address.at, &address.shown.join("."))?;
         let new = self.new_table(scope, &address, request)?;
         let table_location = new.location.clone();
         let policy = self.policy(&scope.warehouse)?;
@@ -176,8 +175,7 @@ impl Catalog {
             let message = format!("create table {}", address.path);
             Ok(creation(&address, id, object, message, Some(file)))
         });
-        let written =
-            self.submit_for_location(ctx, scope, branch, loads, Box::new(change)).await?;
+        let written = self.submit_for_location(ctx, scope, branch, loads, Box::new(change)).await?;
         if written.commit.is_some() {
             self.make_directories(&table_location).await;
         }
@@ -199,9 +197,8 @@ impl Catalog {
         let address = scope.content(levels, &request.name)?;
         let shown = address.shown.join(".");
         self.branch_to_write(&scope.warehouse, &address.at, &shown)?;
-        let state = self.state_of(&scope.warehouse, &address.at, || {
-            super::address::no_namespace(&shown)
-        })?;
+        let state =
+            self.state_of(&scope.warehouse, &address.at, || super::address::no_namespace(&shown))?;
         check_free(&state, &address, Entity::Table)?;
         let new = self.new_table(scope, &address, request)?;
         let metadata = create(&new, uuid_v4(&*self.entropy), self.clock.now())?;
@@ -329,7 +326,8 @@ impl Catalog {
         overwrite: bool,
     ) -> Result<Written<String>> {
         let address = scope.content(levels, name)?;
-        let branch = self.branch_to_write(&scope.warehouse, &address.at, &address.shown.join("."))?;
+        let branch =
+            self.branch_to_write(&scope.warehouse, &address.at, &address.shown.join("."))?;
         let bytes = self.read_to_register(scope, location).await?;
         let metadata = TableMetadata::parse(&bytes)?;
         let policy = self.policy(&scope.warehouse)?;
@@ -424,9 +422,8 @@ impl Catalog {
                 ..Proposal::default()
             })
         });
-        let committed = self
-            .submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change))
-            .await?;
+        let committed =
+            self.submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change)).await?;
         Ok(Written { value: (), commit: committed.commit })
     }
 
@@ -459,9 +456,8 @@ impl Catalog {
                 ..Proposal::default()
             })
         });
-        let committed = self
-            .submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change))
-            .await?;
+        let committed =
+            self.submit(ctx, &scope.warehouse, branch, Loads::Nothing, Box::new(change)).await?;
         Ok(Written { value: (), commit: committed.commit })
     }
 }

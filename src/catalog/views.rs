@@ -7,11 +7,9 @@ use bytes::Bytes;
 
 use super::address::{ContentAddress, Scope, no_content};
 use super::loaded::Loaded;
-use super::tables::{Registration, creation};
 use super::table_change::metadata_location;
-use super::writing::{
-    ChangeFn, Loads, Properties, Written, check_free, find, properties_message,
-};
+use super::tables::{Registration, creation};
+use super::writing::{ChangeFn, Loads, Properties, Written, check_free, find, properties_message};
 use super::{Catalog, OpContext};
 use crate::base::entropy::uuid_v4;
 use crate::base::error::{Entity, Error, ErrorKind, Result};
@@ -82,7 +80,8 @@ impl Catalog {
         request: ViewRequest,
     ) -> Result<Written<String>> {
         let address = scope.content(levels, &request.name)?;
-        let branch = self.branch_to_write(&scope.warehouse, &address.at, &address.shown.join("."))?;
+        let branch =
+            self.branch_to_write(&scope.warehouse, &address.at, &address.shown.join("."))?;
         let location = self.new_location(scope, &address, request.location.as_deref())?;
         let new = NewView {
             schema: request.schema,
@@ -106,8 +105,7 @@ impl Catalog {
             let message = format!("create view {}", address.path);
             Ok(creation(&address, id, object, message, Some(file)))
         });
-        let committed =
-            self.submit(ctx, &scope.warehouse, branch, loads, Box::new(change)).await?;
+        let committed = self.submit(ctx, &scope.warehouse, branch, loads, Box::new(change)).await?;
         Ok(Written { value: location_of(&committed.answer)?, commit: committed.commit })
     }
 
@@ -166,8 +164,7 @@ impl Catalog {
                 ..Proposal::default()
             })
         });
-        let committed =
-            self.submit(ctx, &scope.warehouse, branch, loads, Box::new(change)).await?;
+        let committed = self.submit(ctx, &scope.warehouse, branch, loads, Box::new(change)).await?;
         Ok(Written { value: location_of(&committed.answer)?, commit: committed.commit })
     }
 
@@ -185,7 +182,8 @@ impl Catalog {
         location: &str,
     ) -> Result<Written<String>> {
         let address = scope.content(levels, name)?;
-        let branch = self.branch_to_write(&scope.warehouse, &address.at, &address.shown.join("."))?;
+        let branch =
+            self.branch_to_write(&scope.warehouse, &address.at, &address.shown.join("."))?;
         let bytes = self.read_to_register(scope, location).await?;
         let metadata = ViewMetadata::parse(&bytes)?;
         let policy = self.policy(&scope.warehouse)?;

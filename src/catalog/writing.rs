@@ -6,9 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::address::{
-    ContentAddress, entity_word, no_content, no_namespace, writable_name,
-};
+use super::address::{ContentAddress, entity_word, no_content, no_namespace, writable_name};
 use super::loaded::Loaded;
 use super::warehouses::Warehouse;
 use super::{Catalog, OpContext};

@@ -54,11 +54,7 @@ fn routes() -> Vec<Route> {
     all
 }
 
-const fn route(
-    method: &'static str,
-    path: &'static str,
-    handler: MethodRouter<AppState>,
-) -> Route {
+const fn route(method: &'static str, path: &'static str, handler: MethodRouter<AppState>) -> Route {
     Route { method, path, handler }
 }
 

@@ -95,10 +95,8 @@ pub(super) async fn drop(
     mutation: Mutation,
 ) -> Answer<Response> {
     let force = flag(query.as_deref(), "force")?;
-    let written = app
-        .catalog
-        .namespace_drop(&mutation.context, &target.scope, &target.levels, force)
-        .await?;
+    let written =
+        app.catalog.namespace_drop(&mutation.context, &target.scope, &target.levels, force).await?;
     Ok(answer::with_commit(answer::nothing(), written.commit))
 }
 

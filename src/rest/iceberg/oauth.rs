@@ -12,8 +12,7 @@ use crate::rest::error::Answer;
 use crate::rest::extract::RawBody;
 use crate::rest::query;
 
-const GRANTS: [&str; 2] =
-    ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"];
+const GRANTS: [&str; 2] = ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"];
 
 /// Answers a token.
 pub(super) async fn token(RawBody(body): RawBody) -> Answer<Response> {

@@ -43,8 +43,7 @@ impl FromRequest<AppState> for Mutation {
         let Context(mut context) = Context::from_request_parts(&mut parts, app).await?;
         let key = idempotency_key(&parts)?;
         let kept = parts.clone();
-        let RawBody(body) =
-            RawBody::from_request(Request::from_parts(parts, body), app).await?;
+        let RawBody(body) = RawBody::from_request(Request::from_parts(parts, body), app).await?;
         context.idempotency = key.map(|key| {
             let mut hasher = CanonicalHasher::new("nunatak.request.v1");
             hasher.bytes(kept.method.as_str().as_bytes());

@@ -41,10 +41,7 @@ pub(super) async fn list_of(
 }
 
 /// Tells whether there is a table.
-pub(super) async fn exists(
-    State(app): State<AppState>,
-    target: OfContent,
-) -> Answer<Response> {
+pub(super) async fn exists(State(app): State<AppState>, target: OfContent) -> Answer<Response> {
     let OfContent { scope, levels, name } = target;
     app.catalog.content_locate(&scope, &levels, &name, ContentKind::Table)?;
     Ok(answer::nothing())

@@ -133,8 +133,10 @@ pub(super) async fn register(
 ) -> Answer<Response> {
     let Register { name, metadata_location, overwrite } = mutation.json()?;
     if overwrite.unwrap_or(false) {
-        return Err(Error::invalid("a view is registered under a new name: overwrite is for tables")
-            .into());
+        return Err(Error::invalid(
+            "a view is registered under a new name: overwrite is for tables",
+        )
+        .into());
     }
     let InNamespace { scope, levels } = target;
     let written = app

@@ -15,6 +15,7 @@ use crate::rest::error::{Answer, Failure};
 use crate::rest::extract;
 use crate::rest::extract::{Context, WarehousePath, message_of};
 use crate::rest::state::AppState;
+use crate::version::conflict;
 
 /// What to do with conflicts that no resolution names.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
@@ -128,9 +129,9 @@ impl Body {
             message: self.message.map(message_of).transpose()?,
             expected_head: read::expected_head(self.expected_head.as_deref())?,
             strategy: match self.strategy {
-                MergeStrategy::Fail => merges::Strategy::Fail,
-                MergeStrategy::Ours => merges::Strategy::Ours,
-                MergeStrategy::Theirs => merges::Strategy::Theirs,
+                MergeStrategy::Fail => conflict::Strategy::Fail,
+                MergeStrategy::Ours => conflict::Strategy::Ours,
+                MergeStrategy::Theirs => conflict::Strategy::Theirs,
             },
             isolation: match self.isolation {
                 MergeIsolation::Snapshot => merges::Isolation::Snapshot,
@@ -146,16 +147,16 @@ impl Body {
 }
 
 impl MergeResolution {
-    fn read(self) -> Result<(Vec<String>, merges::Side)> {
+    fn read(self) -> Result<conflict::Resolution> {
         if self.path.is_empty() {
             return Err(Error::invalid("a resolution has an empty path"));
         }
         read::check_path(&self.path)?;
-        let side = match self.take {
-            MergeSide::Ours => merges::Side::Ours,
-            MergeSide::Theirs => merges::Side::Theirs,
+        let take = match self.take {
+            MergeSide::Ours => conflict::Side::Ours,
+            MergeSide::Theirs => conflict::Side::Theirs,
         };
-        Ok((self.path, side))
+        Ok(conflict::Resolution { path: self.path, take })
     }
 }
 

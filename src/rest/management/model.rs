@@ -11,7 +11,7 @@ use crate::base::page::Page;
 use crate::catalog::{branches, commits, diffs, merges, warehouses};
 use crate::store::records::RefAction as StoredRefAction;
 use crate::store::records::RefKind as StoredRefKind;
-use crate::version::content;
+use crate::version::{conflict, content};
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -315,9 +315,53 @@ pub struct MergeChange {
     /// What it is.
     pub kind: ContentKind,
     /// What happens to it on the target.
-    pub action: String,
+    pub action: MergeAction,
+    /// Its path before, if it is renamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renamed_from: Option<Vec<String>>,
     /// Why, in words.
     pub reason: String,
+}
+
+impl MergeChange {
+    fn of(change: &conflict::MergeChange) -> Self {
+        let (action, renamed_from) = match &change.action {
+            conflict::MergeAction::Added => (MergeAction::Added, None),
+            conflict::MergeAction::Removed => (MergeAction::Removed, None),
+            conflict::MergeAction::Changed => (MergeAction::Changed, None),
+            conflict::MergeAction::Replaced => (MergeAction::Replaced, None),
+            conflict::MergeAction::Renamed { from } => (MergeAction::Renamed, Some(from.clone())),
+            conflict::MergeAction::Merged => (MergeAction::Merged, None),
+            conflict::MergeAction::Kept => (MergeAction::Kept, None),
+        };
+        Self {
+            path: change.path.clone(),
+            kind: change.kind.into(),
+            action,
+            renamed_from,
+            reason: change.reason.clone(),
+        }
+    }
+}
+
+/// What a merge does at one name of the target.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeAction {
+    /// New on the target.
+    Added,
+    /// Gone from the target.
+    Removed,
+    /// Another state of the same content, as it is on the source.
+    Changed,
+    /// Another content of the same name.
+    Replaced,
+    /// The same content under another name.
+    Renamed,
+    /// A state made of changes of both sides.
+    Merged,
+    /// The target's state stayed, although the source changed it too.
+    Kept,
 }
 
 /// Why one name could not be merged.
@@ -333,11 +377,11 @@ pub struct MergeConflict {
     pub theirs: String,
 }
 
-impl From<merges::MergeConflict> for MergeConflict {
-    fn from(conflict: merges::MergeConflict) -> Self {
+impl From<conflict::MergeConflict> for MergeConflict {
+    fn from(conflict: conflict::MergeConflict) -> Self {
         Self {
             path: conflict.path,
-            reason: conflict.reason,
+            reason: conflict.reason.to_string(),
             ours: conflict.ours.to_string(),
             theirs: conflict.theirs.to_string(),
         }
@@ -352,16 +396,7 @@ impl MergeReport {
             commit: report.commit.map(|id| id.to_string()),
             base: report.base.map(|id| id.to_string()),
             head_before: report.head_before.to_string(),
-            changes: report
-                .changes
-                .iter()
-                .map(|change| MergeChange {
-                    path: change.path.clone(),
-                    kind: change.kind.into(),
-                    action: change.action.as_str().to_owned(),
-                    reason: change.reason.clone(),
-                })
-                .collect(),
+            changes: report.changes.iter().map(MergeChange::of).collect(),
         }
     }
 }

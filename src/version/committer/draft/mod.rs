@@ -305,17 +305,17 @@ impl<'t> Draft<'t> {
             }
         }
         for (key, path) in spelled {
-            if let Some(found) = base.at_key(key.into())? {
-                if found.entry.path != path {
-                    return Err(Error::new(
-                        ErrorKind::AlreadyExists(Entity::Resource),
-                        format!(
-                            "'{}' differs only in case from '{}', which exists",
-                            path.join("."),
-                            found.entry.path.join(".")
-                        ),
-                    ));
-                }
+            if let Some(found) = base.at_key(key.into())?
+                && found.entry.path != path
+            {
+                return Err(Error::new(
+                    ErrorKind::AlreadyExists(Entity::Resource),
+                    format!(
+                        "'{}' differs only in case from '{}', which exists",
+                        path.join("."),
+                        found.entry.path.join(".")
+                    ),
+                ));
             }
         }
         Ok(edits.into_iter().map(|(key, change)| Edit { key: key.into(), change }).collect())
