@@ -2,6 +2,8 @@
 
 #[path = "version/diff.rs"]
 mod diff;
+#[path = "version/fsck.rs"]
+mod fsck;
 #[path = "version/graph.rs"]
 mod graph;
 #[path = "version/history.rs"]
