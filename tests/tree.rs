@@ -1,5 +1,7 @@
 //! The tree against plain maps: properties, golden vectors, damaged and hostile bytes.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "tree/golden.rs"]
 mod golden;
 #[path = "tree/hostile.rs"]

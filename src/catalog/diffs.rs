@@ -1,9 +1,7 @@
 //! What a ref holds, and what differs between two.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::warehouses::Warehouse;
 use super::{Catalog, OpContext};
 use crate::base::error::{Entity, Error, Result};
 use crate::base::ids::ContentId;
@@ -11,7 +9,9 @@ use crate::base::name::{ContentPath, NamespacePath, RefExpr, WarehouseName};
 use crate::base::page::{Page, PageRequest};
 use crate::iceberg::table::metadata::TableMetadata;
 use crate::version::content::{ContentKind, Object};
-use crate::version::diff::{self, KeyChange};
+use crate::version::diff::{
+    Difference, DifferenceKind, Renames, Stored, TreeSource as _, differences,
+};
 use crate::version::key;
 use crate::version::snapshot::{Found, Snapshot, is_default};
 
@@ -159,43 +159,102 @@ impl Catalog {
         page: &PageRequest,
     ) -> Result<Page<DiffItem>> {
         let warehouse = self.warehouse(warehouse)?;
-        let left = self.snapshot_at(&warehouse, self.resolve(&warehouse, from)?.commit)?;
-        let right = self.snapshot_at(&warehouse, self.resolve(&warehouse, to)?.commit)?;
-        let changes =
-            diff::page(&left, &right, page.after.as_deref(), page.limit)?;
-        let mut items = Vec::with_capacity(changes.items.len());
-        for change in changes.items {
-            items.push(self.diff_item(&warehouse, &left, &right, change, depth).await?);
+        let from = self.resolve(&warehouse, from)?.commit;
+        let to = self.resolve(&warehouse, to)?.commit;
+        let reader = self.history(warehouse.id);
+        let (after, limit) = (page.after.clone(), page.limit);
+        // Finding renames takes the whole set of changes, so this may read much: not on an async thread.
+        let found = tokio::task::spawn_blocking(move || -> Result<Vec<Difference>> {
+            let (left, right) = (reader.tree(from)?, reader.tree(to)?);
+            let renames = Renames::find(&reader, left, right)?;
+            Ok(differences(&reader, left, right, &renames, after.as_deref(), limit)?)
+        });
+        let found = found
+            .await
+            .map_err(|error| Error::internal("the diff failed").with_source(error))??;
+        let next =
+            if found.len() >= limit { found.last().map(|last| last.key.to_vec()) } else { None };
+        let mut items = Vec::with_capacity(found.len());
+        for difference in found {
+            items.extend(self.diff_item(difference, depth).await?);
         }
-        Ok(Page { items, next: changes.next })
+        Ok(Page { items, next })
     }
 
     async fn diff_item(
         &self,
-        _warehouse: &Warehouse,
-        left: &Snapshot,
-        right: &Snapshot,
-        change: KeyChange,
+        difference: Difference,
         depth: DiffDepth,
-    ) -> Result<DiffItem> {
-        todo!()
+    ) -> Result<Option<DiffItem>> {
+        let Some(entry) = difference.entry().cloned() else { return Ok(None) };
+        let change = match difference.kind {
+            DifferenceKind::Added => DiffChange::Added,
+            DifferenceKind::Removed => DiffChange::Removed,
+            DifferenceKind::Changed => DiffChange::Changed,
+            DifferenceKind::Renamed { from } => DiffChange::Renamed { from },
+        };
+        Ok(Some(DiffItem {
+            path: entry.path,
+            kind: entry.kind,
+            change,
+            content_id: entry.id,
+            from: self.side(difference.left, depth).await?,
+            to: self.side(difference.right, depth).await?,
+        }))
     }
 
-    async fn side(
-        &self,
-        snapshot: &Snapshot,
-        found: &Found,
-        depth: DiffDepth,
-    ) -> Result<SideInfo> {
-        let object = snapshot.object(found)?;
+    async fn side(&self, stored: Option<Stored>, depth: DiffDepth) -> Result<Option<SideInfo>> {
+        let Some(Stored { entry, hint }) = stored else { return Ok(None) };
+        let object = self.repository.object(entry.object, hint)?;
         let metadata_location = object.metadata_location().map(str::to_owned);
         let table = match (&*object, depth) {
             (Object::Table { metadata_location }, DiffDepth::Tables) => {
-                let metadata = self.files.table(metadata_location).await?;
-                Some(summary(&metadata))
+                let cached = self.files.cache().table(self.files.io(), metadata_location).await?;
+                Some(summary(&cached.metadata))
             }
             _ => None,
         };
-        Ok(SideInfo { metadata_location, table })
+        Ok(Some(SideInfo { metadata_location, table }))
+    }
+}
+
+fn info(snapshot: &Snapshot, found: Found) -> Result<ContentInfo> {
+    let object = snapshot.object(&found)?;
+    let (metadata_location, properties) = match &*object {
+        Object::Namespace { properties } => (None, properties.clone()),
+        Object::Table { metadata_location } | Object::View { metadata_location } => {
+            (Some(metadata_location.clone()), BTreeMap::new())
+        }
+        Object::Artifact { location, properties, .. } => {
+            (Some(location.clone()), properties.clone())
+        }
+    };
+    Ok(ContentInfo {
+        path: found.entry.path,
+        kind: found.entry.kind,
+        content_id: found.entry.id,
+        metadata_location,
+        properties,
+    })
+}
+
+fn summary(metadata: &TableMetadata) -> TableSummary {
+    let schema = metadata.current_schema();
+    let fields = schema.map(|schema| schema.fields()).unwrap_or_default();
+    let columns = fields
+        .iter()
+        .map(|field| (field.id, field.name.clone(), field.field_type.to_string()))
+        .collect();
+    let snapshot = metadata.current_snapshot();
+    let totals = snapshot.map(|snapshot| snapshot.summary()).unwrap_or_default();
+    let total = |key: &str| totals.get(key).and_then(|value| value.parse().ok());
+    TableSummary {
+        schema_id: metadata.current_schema_id(),
+        columns,
+        snapshot_id: snapshot.map(|snapshot| snapshot.id),
+        snapshots: metadata.snapshots().len(),
+        total_records: total("total-records"),
+        total_files: total("total-data-files"),
+        total_bytes: total("total-files-size"),
     }
 }

@@ -14,21 +14,28 @@ use crate::base::clock::SharedClock;
 use crate::base::entropy::SharedEntropy;
 use crate::base::error::{Entity, Error, Result};
 use crate::base::ids::{CommitId, WarehouseId};
-use crate::base::page::Page;
 use crate::base::name::{RefBase, RefExpr, RefName, RefStep, WarehouseName};
+use crate::base::page::Page;
 use crate::store::interface::MetaStore;
 use crate::store::records::{RefKind, RefRecord};
 use crate::version::committer::{Committer, FileSink};
 use crate::version::repository::Repository;
 use crate::version::snapshot::Snapshot;
 
+pub mod address;
 pub mod branches;
 pub mod commits;
 pub mod diffs;
 pub mod files;
+mod loaded;
 pub mod merges;
+pub mod namespaces;
+pub mod table_change;
+pub mod tables;
 pub mod tags;
+pub mod views;
 pub mod warehouses;
+pub mod writing;
 
 use self::files::TableFiles;
 use self::warehouses::Warehouse;
@@ -165,11 +172,11 @@ impl Catalog {
         expr: &RefExpr,
     ) -> Result<(CommitId, bool)> {
         if let Some(RefStep::At(time)) = expr.steps.first() {
-            let row = self
-                .repository
-                .store()
-                .begin_read()?
-                .ref_log_at(warehouse.id, name.as_str(), *time)?;
+            let row = self.repository.store().begin_read()?.ref_log_at(
+                warehouse.id,
+                name.as_str(),
+                *time,
+            )?;
             return match row.and_then(|row| row.to.map(|to| (to, row.kind == RefKind::Tag))) {
                 Some(found) => Ok(found),
                 None => Err(Error::not_found(
@@ -188,8 +195,7 @@ impl Catalog {
     }
 
     fn commit_by_prefix(&self, warehouse: WarehouseId, prefix: &str) -> Result<CommitId> {
-        let missing =
-            || Error::not_found(Entity::Ref, format!("no commit starts with '{prefix}'"));
+        let missing = || Error::not_found(Entity::Ref, format!("no commit starts with '{prefix}'"));
         if let Some(id) = CommitId::from_hex(prefix) {
             let found = self.repository.store().begin_read()?.commits_get(warehouse, &[id])?;
             return match found.into_iter().next().flatten() {
@@ -197,10 +203,12 @@ impl Catalog {
                 None => Err(missing()),
             };
         }
-        let digits: Vec<u8> =
-            prefix.chars().filter_map(|c| c.to_digit(16)).filter_map(|d| d.try_into().ok()).collect();
-        let bytes: Vec<u8> =
-            digits.chunks_exact(2).map(|pair| (pair[0] << 4) | pair[1]).collect();
+        let digits: Vec<u8> = prefix
+            .chars()
+            .filter_map(|c| c.to_digit(16))
+            .filter_map(|d| d.try_into().ok())
+            .collect();
+        let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| (pair[0] << 4) | pair[1]).collect();
         let half = digits.chunks_exact(2).remainder().first().copied();
         let found =
             self.repository.store().begin_read()?.commits_by_prefix(warehouse, &bytes, half, 2)?;
@@ -223,10 +231,7 @@ impl Catalog {
         for _ in 0..count {
             let stored = self.repository.commit(warehouse, commit)?;
             commit = *stored.commit.parents.first().ok_or_else(|| {
-                Error::not_found(
-                    Entity::Ref,
-                    format!("'{expr}' goes back before the first commit"),
-                )
+                Error::not_found(Entity::Ref, format!("'{expr}' goes back before the first commit"))
             })?;
         }
         Ok(commit)

@@ -2,9 +2,9 @@
 
 use super::{Catalog, OpContext};
 use crate::base::clock::Timestamp;
-use crate::base::error::{Entity, Error, ErrorKind, Result};
+use crate::base::error::{Entity, Error, Result};
 use crate::base::ids::WarehouseId;
-use crate::base::name::{NamespacePath, RefName, WarehouseName};
+use crate::base::name::{RefName, WarehouseName};
 use crate::base::page::{Page, PageRequest};
 use crate::store::records::WarehouseRecord;
 use crate::version::committer::WarehouseRequest;
@@ -51,9 +51,9 @@ impl Catalog {
         page: &PageRequest,
     ) -> Result<Page<Warehouse>> {
         let after = match &page.after {
-            Some(after) => Some(
-                std::str::from_utf8(after).map_err(|_| Error::invalid("invalid page token"))?,
-            ),
+            Some(after) => {
+                Some(std::str::from_utf8(after).map_err(|_| Error::invalid("invalid page token"))?)
+            }
             None => None,
         };
         let records =
@@ -112,9 +112,7 @@ impl Catalog {
         };
         let request = WarehouseRequest::Create { record, actor: ctx.actor.clone() };
         let record = self.committer.change_warehouse(request).await?;
-        record
-            .ok_or_else(|| Error::internal("a new warehouse was not returned"))
-            .and_then(read)
+        record.ok_or_else(|| Error::internal("a new warehouse was not returned")).and_then(read)
     }
 
     fn check_no_overlap(&self, location: &str) -> Result<()> {
@@ -128,7 +126,8 @@ impl Catalog {
             let Some(last) = found.last() else { return Ok(()) };
             after = Some(last.name.clone());
             let inside = |outer: &str, inner: &str| {
-                inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+                inner == outer
+                    || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
             };
             for other in &found {
                 if inside(&other.location, location) || inside(location, &other.location) {
@@ -169,23 +168,6 @@ impl Catalog {
         let warehouse = self.warehouse(name)?;
         if *name == self.options.default_warehouse {
             return Err(Error::invalid(format!("'{name}' is the server's default warehouse")));
-        }
-        let refs = self.repository.store().begin_read()?.ref_list(
-            warehouse.id,
-            None,
-            "",
-            None,
-            crate::base::limits::PAGE_ITEMS_MAX,
-        )?;
-        for record in refs {
-            let snapshot = self.snapshot_at(&warehouse, record.commit)?;
-            if !snapshot.scan(&[], None, 1)?.is_empty() || !snapshot.is_empty(&NamespacePath::root())?
-            {
-                return Err(Error::new(
-                    ErrorKind::NotEmpty(Entity::Warehouse),
-                    format!("warehouse '{name}' is not empty: '{}' holds tables", record.name),
-                ));
-            }
         }
         self.committer.change_warehouse(WarehouseRequest::Delete(warehouse.id)).await?;
         self.warehouses.write().remove(name);

@@ -6,4 +6,9 @@
 //!
 //! Start reading at [`table::metadata`], then [`table::apply`].
 
+pub mod cache;
+pub mod io;
+pub mod location;
 pub mod table;
+pub mod view;
+pub mod wire;

@@ -11,6 +11,7 @@
 //! - Lists have a stable order and an explicit limit.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -96,6 +97,25 @@ pub trait MetaStore: Debug + Send + Sync {
     /// # Errors
     /// `Corrupt` if a location names no blob.
     fn blobs_get(&self, locations: &[Location]) -> StoreResult<Vec<Bytes>>;
+}
+
+/// A shared store is a store, so that decorators can wrap one that others hold too.
+impl<S: MetaStore + ?Sized> MetaStore for Arc<S> {
+    fn capabilities(&self) -> Capabilities {
+        S::capabilities(self)
+    }
+
+    fn begin_read(&self) -> StoreResult<Box<dyn ReadTxn + '_>> {
+        S::begin_read(self)
+    }
+
+    fn begin_write(&self) -> StoreResult<Box<dyn WriteTxn + '_>> {
+        S::begin_write(self)
+    }
+
+    fn blobs_get(&self, locations: &[Location]) -> StoreResult<Vec<Bytes>> {
+        S::blobs_get(self, locations)
+    }
 }
 
 /// Reads of one consistent state.
@@ -251,11 +271,11 @@ pub trait WriteTxn: ReadTxn {
     /// `Contract` if there is none with this number.
     fn warehouse_delete(&mut self, warehouse: WarehouseId) -> StoreResult<()>;
 
-    /// Creates or moves a ref. The kind and time of creation of an existing ref never change and a tag
-    /// never moves.
+    /// Creates or moves a ref. The kind of an existing ref never changes and a tag never moves; what was
+    /// deleted and made again in one transaction is deleted first.
     ///
     /// # Errors
-    /// `Contract` for any of these.
+    /// `Contract` for either of these.
     fn ref_put(&mut self, warehouse: WarehouseId, record: &RefRecord) -> StoreResult<()>;
 
     /// Removes a ref.

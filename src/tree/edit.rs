@@ -172,7 +172,9 @@ fn rewrite(
                 }
             }
             if !reader.node().is_empty() {
-                out.old.push((reader.key().to_vec(), path.node_ref().hash));
+                let hash = path.node_ref().hash;
+                check_order(&reader, path.upper(), out.old.last(), hash)?;
+                out.old.push((reader.key().to_vec(), hash));
             }
             if is_last {
                 for edit in edits.by_ref() {
@@ -188,10 +190,29 @@ fn rewrite(
             if chunker.is_between() {
                 break;
             }
-            path.step(loader, Direction::Forward, Ahead::NONE)?;
+            if !path.step(loader, Direction::Forward, Ahead::NONE)? {
+                return Err(TreeError::damaged(path.node_ref().hash, "its neighbour is not there"));
+            }
         }
     }
     Ok(out)
+}
+
+/// Refuses a node whose keys do not lie where its parent and its neighbour say: what is written must
+/// be in order even if what was read is not.
+fn check_order(
+    reader: &Reader,
+    upper: Option<Vec<u8>>,
+    before: Option<&(Vec<u8>, NodeHash)>,
+    hash: NodeHash,
+) -> Result<(), TreeError> {
+    if upper.is_some_and(|upper| upper != reader.key()) {
+        return Err(TreeError::damaged(hash, "ends with another key than its parent says"));
+    }
+    if before.is_some_and(|(before, _)| *before >= reader.node().key(0)) {
+        return Err(TreeError::damaged(hash, "begins before the node before it ends"));
+    }
+    Ok(())
 }
 
 /// Compares old and new nodes of a level: the edits of the level above, and the nodes that are new.

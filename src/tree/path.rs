@@ -197,37 +197,45 @@ impl Path {
         self.descend(loader, level, &mut |node| first_in(node, direction))
     }
 
-    /// Goes down to a level; nodes on the way that are there already stay.
+    /// Goes down to a level; nodes on the way that are there already stay. After an error nothing has
+    /// moved.
     fn descend(
         &mut self,
         loader: &mut Loader<'_>,
         level: u8,
         choose: &mut dyn FnMut(&Node) -> (usize, Option<Child>),
     ) -> Result<(), TreeError> {
-        let mut depth = 0;
-        loop {
-            let known = self.below.len();
-            let frame = self.frame_mut(depth);
-            let parent_level = frame.node.level();
-            if parent_level <= level {
+        for depth in 0..=self.below.len() {
+            let frame = self.frame(depth);
+            if frame.node.level() <= level {
                 self.below.truncate(depth);
                 return Ok(());
             }
             let (index, child) = choose(&frame.node);
-            if depth == known || frame.index != index {
-                let hash = frame.at.hash;
-                let child =
-                    child.ok_or_else(|| TreeError::damaged(hash, "a child is not there"))?;
-                let node = loader.child(parent_level, child)?;
-                frame.index = index;
-                self.below.truncate(depth);
-                self.below.push(Frame { at: child.node, node, index: 0 });
+            if depth == self.below.len() || frame.index != index {
+                let tail = tail(loader, frame, child, level, choose)?;
+                self.replace(depth, index, tail);
+                return Ok(());
             }
-            depth += 1;
         }
+        Ok(())
     }
 
-    /// Goes to the neighbour on the same level; `false`, and nothing moves, if there is none.
+    /// Goes on below a frame by another child.
+    fn replace(&mut self, depth: usize, index: usize, tail: Vec<Frame>) {
+        self.frame_mut(depth).index = index;
+        self.below.truncate(depth);
+        self.below.extend(tail);
+    }
+
+    /// The last key of the node at the end, as its parent says.
+    pub(super) fn upper(&self) -> Option<Vec<u8>> {
+        let parent = self.frame(self.below.len().checked_sub(1)?);
+        Some(parent.node.key(parent.index))
+    }
+
+    /// Goes to the neighbour on the same level; `false` if there is none. Then, and after an error,
+    /// nothing has moved.
     pub(super) fn step(
         &mut self,
         loader: &mut Loader<'_>,
@@ -236,7 +244,7 @@ impl Path {
     ) -> Result<bool, TreeError> {
         let level = self.node().level();
         for depth in (0..self.below.len()).rev() {
-            let frame = self.frame_mut(depth);
+            let frame = self.frame(depth);
             let next = match direction {
                 Direction::Forward => Some(frame.index + 1).filter(|next| *next < frame.node.len()),
                 Direction::Backward => frame.index.checked_sub(1),
@@ -258,28 +266,39 @@ impl Path {
                     }
                 }
             }
-            let frame = self.frame_mut(depth);
-            let (parent_level, hash) = (frame.node.level(), frame.at.hash);
+            let frame = self.frame(depth);
             let child = frame.node.child(index);
-            let child = child.ok_or_else(|| TreeError::damaged(hash, "a child is not there"))?;
-            let node = loader.child(parent_level, child)?;
-            frame.index = index;
-            self.below.truncate(depth);
-            self.below.push(Frame { at: child.node, node, index: 0 });
-            // From here down to the level at its near end.
-            while self.node().level() > level {
-                let parent = self.node().clone();
-                let (index, child) = first_in(&parent, direction);
-                let hash = self.node_ref().hash;
-                let child =
-                    child.ok_or_else(|| TreeError::damaged(hash, "a child is not there"))?;
-                let node = loader.child(parent.level(), child)?;
-                self.frame_mut(self.below.len()).index = index;
-                self.below.push(Frame { at: child.node, node, index: 0 });
-            }
+            // From the neighbouring branch down to the level along its near side.
+            let choose = &mut |node: &Node| first_in(node, direction);
+            let tail = tail(loader, frame, child, level, choose)?;
+            self.replace(depth, index, tail);
             return Ok(true);
         }
         Ok(false)
+    }
+}
+
+/// Reads a child of a frame and on below it down to a level.
+fn tail(
+    loader: &mut Loader<'_>,
+    parent: &Frame,
+    child: Option<Child>,
+    level: u8,
+    choose: &mut dyn FnMut(&Node) -> (usize, Option<Child>),
+) -> Result<Vec<Frame>, TreeError> {
+    let (mut at, mut above, mut child) = (parent.at, parent.node.level(), child);
+    let mut frames = Vec::with_capacity(usize::from(above.saturating_sub(level)));
+    loop {
+        let known = child.ok_or_else(|| TreeError::damaged(at.hash, "a child is not there"))?;
+        let node = loader.child(above, known)?;
+        (at, above) = (known.node, node.level());
+        if above <= level {
+            frames.push(Frame { at, node, index: 0 });
+            return Ok(frames);
+        }
+        let index;
+        (index, child) = choose(&node);
+        frames.push(Frame { at, node, index });
     }
 }
 

@@ -14,7 +14,8 @@ pub trait NodeSource {
     ///
     /// Whoever implements this checks that each node has the hash asked for (see
     /// [`Node::from_stored_checked`]) and may use the hint to find it, but answers a wrong hint as if
-    /// it were unknown or with an error, never with another node. An empty list costs nothing.
+    /// it were unknown or with an error, never with another node. A list may be long, names no node
+    /// twice and is never empty.
     ///
     /// # Errors
     /// `MissingNode`, `Damaged`, or `Source` for the implementation's own failures.

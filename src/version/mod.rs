@@ -18,6 +18,7 @@ pub mod key;
 pub mod merge;
 pub mod operations;
 pub mod pick;
+pub mod reader;
 pub mod ref_log;
 pub mod repository;
 pub mod snapshot;

@@ -17,7 +17,7 @@ fn assert_canonical(bytes: &[u8]) {
         assert_eq!(node.items().count(), node.len());
         let keys: Vec<_> = node.items().map(|item| item.key.to_vec()).collect();
         assert!(keys.windows(2).all(|pair| pair[0] < pair[1]));
-        if node.is_leaf() && node.len() > 0 {
+        if node.is_leaf() && !node.is_empty() {
             // A leaf whose items are inserted anew is cut into the same single leaf.
             let items = node.items().map(|item| nunatak::tree::Item {
                 key: Bytes::copy_from_slice(&item.key),
@@ -74,7 +74,7 @@ fn apply_damage(bytes: &mut Vec<u8>, damage: &Damage) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
 
     #[test]
     fn nodes_survive_the_round_trip(map in map(400), hints in any::<[u64; 4]>()) {

@@ -1,12 +1,13 @@
 //! Looking up, scanning, walking.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use bytes::Bytes;
 use nunatak::tree::{
-    Change, Cursor, Edit, MemoryNodes, Node, NodeRef, Value, Walk, apply, check, get, get_many,
-    range, range_reverse, rank, walk,
+    Change, Cursor, Edit, MemoryNodes, Node, NodeRef, NodeSource, TreeError, Value, Walk, apply,
+    check, get, get_many, range, range_reverse, rank, walk,
 };
 use proptest::prelude::*;
 
@@ -35,7 +36,7 @@ fn inside(key: &[u8], start: &Bound<Vec<u8>>, end: &Bound<Vec<u8>>) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn lookups_are_the_models(map in map(800), mut keys in prop::collection::vec(key(), 0..60)) {
@@ -188,6 +189,62 @@ fn many_keys_are_read_level_by_level() {
     let mut new: Vec<Node> = Vec::new();
     apply(&source, root, &edits, &mut new).unwrap();
     assert_eq!(source.calls.get() as u64, height);
+}
+
+/// Answers so many reads, and then fails so many, over and over.
+#[derive(Debug)]
+struct Flaky<'a> {
+    nodes: &'a MemoryNodes,
+    good: u32,
+    bad: u32,
+    calls: Cell<u32>,
+}
+
+impl NodeSource for Flaky<'_> {
+    fn load(&self, nodes: &[NodeRef]) -> Result<Vec<Node>, TreeError> {
+        let call = self.calls.replace(self.calls.get() + 1);
+        if call % (self.good + self.bad) < self.good {
+            self.nodes.load(nodes)
+        } else {
+            Err(TreeError::Source("not now".into()))
+        }
+    }
+}
+
+#[test]
+fn a_failed_read_moves_no_cursor() {
+    fn insist<T>(mut attempt: impl FnMut() -> Result<T, TreeError>) -> T {
+        (0..50).find_map(|_| attempt().ok()).expect("a later attempt succeeds")
+    }
+    let nodes = MemoryNodes::new();
+    let root = build_map(&numbered(50_000), &nodes);
+    let height = u32::try_from(check(&nodes, root).unwrap().height).unwrap();
+    // Enough in a row for a whole way down, too few for the scan.
+    let source = Flaky { nodes: &nodes, good: height + 1, bad: 3, calls: Cell::new(0) };
+    let mut cursor = insist(|| Cursor::open(&source, root));
+    for number in 0..50_000_u32 {
+        let item = insist(|| cursor.forward()).unwrap();
+        assert_eq!(item.key, number.to_be_bytes().to_vec());
+    }
+    assert!(insist(|| cursor.forward()).is_none());
+    for number in (0..50_000_u32).rev() {
+        let item = insist(|| cursor.backward()).unwrap();
+        assert_eq!(item.key, number.to_be_bytes().to_vec());
+    }
+    assert!(insist(|| cursor.backward()).is_none());
+    let mut failures = 0;
+    for number in (0..50_000_u32).step_by(997) {
+        let before = cursor.rank();
+        if cursor.seek(Bound::Included(&number.to_be_bytes())).is_err() {
+            failures += 1;
+            assert_eq!(cursor.rank(), before);
+            let next = insist(|| cursor.forward()).unwrap();
+            assert_eq!(next.key, u32::try_from(before).unwrap().to_be_bytes().to_vec());
+        } else {
+            assert_eq!(cursor.rank(), u64::from(number));
+        }
+    }
+    assert!(failures > 0);
 }
 
 #[test]

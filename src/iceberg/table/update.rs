@@ -67,7 +67,7 @@ pub enum TableUpdate {
 deserialize_raw!(TableUpdate);
 
 /// Fields of updates that are documents of their own and kept as text.
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "schema",
     "spec",
     "sort-order",
@@ -75,6 +75,7 @@ const DOCUMENTS: [&str; 7] = [
     "statistics",
     "partition-statistics",
     "encryption-key",
+    "view-version",
 ];
 
 impl TableUpdate {

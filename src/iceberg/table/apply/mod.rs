@@ -85,8 +85,8 @@ pub(super) struct Builder {
     /// Added snapshots that were main's for a while.
     main_snapshots: BTreeSet<i64>,
     snapshots_removed: bool,
-    /// Whether the UUID may still be given (the table is being created).
-    uuid_open: bool,
+    /// The UUID of a table that is being created, unless an update gives it one.
+    uuid_proposed: Option<Arc<str>>,
 }
 
 impl Builder {
@@ -105,13 +105,14 @@ impl Builder {
             added_snapshots: BTreeSet::new(),
             main_snapshots: BTreeSet::new(),
             snapshots_removed: false,
-            uuid_open: false,
+            uuid_proposed: None,
         }
     }
 
     /// For a table that is being created, whose UUID is only a proposal.
-    pub(super) fn for_new_table(metadata: TableMetadata, now_ms: i64) -> Self {
-        Self { uuid_open: true, ..Self::new(metadata, now_ms) }
+    pub(super) fn for_new_table(mut metadata: TableMetadata, now_ms: i64) -> Self {
+        let uuid_proposed = metadata.uuid.take();
+        Self { uuid_proposed, ..Self::new(metadata, now_ms) }
     }
 
     /// Carries out one update.
@@ -177,6 +178,9 @@ impl Builder {
         self.correct_snapshot_log()?;
         let metadata = &mut self.metadata;
         metadata.last_updated_ms = self.now_ms;
+        if metadata.uuid.is_none() {
+            metadata.uuid = self.uuid_proposed.take();
+        }
         if metadata.format_version > 1 && metadata.uuid.is_none() {
             return Err(Error::invalid(format!(
                 "UUID is required in format v{}",

@@ -36,7 +36,7 @@ impl Builder {
             None => snapshot.sequence_number < metadata.last_sequence_number,
         };
         if metadata.format_version > 1 && stale {
-            return Err(retry(format!(
+            return Err(retry(&format!(
                 "Cannot add snapshot with sequence number {} older than last sequence number {}",
                 snapshot.sequence_number, metadata.last_sequence_number
             )));
@@ -46,7 +46,7 @@ impl Builder {
                 return Err(Error::invalid("Cannot add a snapshot: first-row-id is null"));
             };
             if first < metadata.next_row_id {
-                return Err(retry(format!(
+                return Err(retry(&format!(
                     "Cannot add a snapshot, first-row-id is behind table next-row-id: {first} < {}",
                     metadata.next_row_id
                 )));
@@ -193,6 +193,6 @@ impl Builder {
 }
 
 /// The snapshot is stale, not wrong: the writer refreshes and tries again.
-fn retry(why: String) -> Error {
+fn retry(why: &str) -> Error {
     Error::conflict(format!("Validation failed, please retry: {why}"))
 }

@@ -16,13 +16,12 @@ impl Builder {
         }
         match self.metadata.uuid() {
             Some(current) if current.eq_ignore_ascii_case(uuid) => {}
-            Some(_) if !self.uuid_open => return Err(Error::invalid("Cannot reassign uuid")),
-            Some(_) | None => {
+            Some(_) => return Err(Error::invalid("Cannot reassign uuid")),
+            None => {
                 self.metadata.uuid = Some(Arc::from(uuid));
                 self.changed = true;
             }
         }
-        self.uuid_open = false;
         Ok(())
     }
 
