@@ -51,6 +51,35 @@ fn item(entry: &Entry, hint: u64) -> Item {
     Item { key: key_of(entry), value: Value { bytes: entry.encode().into(), hint } }
 }
 
+fn log_rows(fault: Fault, first_id: CommitId, second_id: CommitId) -> Vec<RefLogRecord> {
+    let mut previous = Digest::default();
+    let mut rows = Vec::new();
+    for (sequence, action, from, to) in
+        [(1, RefAction::Create, None, first_id), (2, RefAction::Commit, Some(first_id), second_id)]
+    {
+        let mut row = RefLogRecord {
+            sequence,
+            name: "main".to_owned(),
+            kind: RefKind::Branch,
+            action,
+            from,
+            to: Some(to),
+            actor: "ann".to_owned(),
+            reason: String::new(),
+            at: Timestamp::from_micros(30),
+            previous,
+            hash: Digest::default(),
+        };
+        row.hash = row_hash(&row);
+        previous = row.hash;
+        if fault == Fault::LogRow && sequence == 2 {
+            row.actor = "eve".to_owned();
+        }
+        rows.push(row);
+    }
+    rows
+}
+
 /// Two commits, the second without a stored tree, a branch and its log.
 fn store(fault: Fault) -> Arc<dyn MetaStore> {
     let store = MemoryStore::new();
@@ -126,32 +155,7 @@ fn store(fault: Fault) -> Arc<dyn MetaStore> {
     ];
     write.commits_insert(warehouse.id, &records).unwrap();
 
-    let mut previous = Digest::default();
-    let mut rows = Vec::new();
-    for (sequence, action, from, to) in
-        [(1, RefAction::Create, None, first_id), (2, RefAction::Commit, Some(first_id), second_id)]
-    {
-        let mut row = RefLogRecord {
-            sequence,
-            name: "main".to_owned(),
-            kind: RefKind::Branch,
-            action,
-            from,
-            to: Some(to),
-            actor: "ann".to_owned(),
-            reason: String::new(),
-            at: Timestamp::from_micros(30),
-            previous,
-            hash: Digest::default(),
-        };
-        row.hash = row_hash(&row);
-        previous = row.hash;
-        if fault == Fault::LogRow && sequence == 2 {
-            row.actor = "eve".to_owned();
-        }
-        rows.push(row);
-    }
-    write.ref_log_append(warehouse.id, &rows).unwrap();
+    write.ref_log_append(warehouse.id, &log_rows(fault, first_id, second_id)).unwrap();
     let head = if fault == Fault::RefElsewhere { first_id } else { second_id };
     let mut put = |name: &str, commit| {
         let record = RefRecord {

@@ -22,6 +22,9 @@ const BATCH: usize = 256;
 /// Heads whose trees are verified as a whole; the default branch's always is. Nodes are all verified.
 const HEADS_WHOLE_MAX: usize = 64;
 
+/// What a parent says of its child: level, last key, count.
+type Said = (u8, Vec<u8>, u64);
+
 /// A ref with its tree.
 pub(super) struct Head {
     pub(super) name: String,
@@ -91,8 +94,7 @@ impl<'a> Trees<'a> {
         place: Location,
         report: &mut Report,
     ) -> StoreResult<()> {
-        // What a parent says of its child: level, last key, count.
-        let mut open: Vec<(NodeRef, Option<(u8, Vec<u8>, u64)>)> = Vec::new();
+        let mut open: Vec<(NodeRef, Option<Said>)> = Vec::new();
         if self.nodes.insert((root, place.0)) {
             open.push((NodeRef { hash: root, hint: place.0 }, None));
         }
@@ -257,7 +259,8 @@ impl<'a> Trees<'a> {
                 Err(error) => match unavailable(error) {
                     Ok(error) => return Err(error),
                     Err(text) => {
-                        report.problem(warehouse, format_args!("the head of {}: {text}", head.name))
+                        report
+                            .problem(warehouse, format_args!("the head of {}: {text}", head.name));
                     }
                 },
             }
