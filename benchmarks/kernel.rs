@@ -1,6 +1,6 @@
 //! The kernel by itself: committer, tree and SQLite store at a million keys, no HTTP and no table files.
 //!
-//! `cargo bench --bench kernel [-- FOLDER] [--keys N] [--only PART]`. Every part checks what it measured: commits on
+//! `cargo bench --bench kernel -- [FOLDER] [--keys N] [--only PART] [--clients N]`. Every part checks what it measured: commits on
 //! the branch, locations in the tree, items of a diff. Timings are printed, never asserted.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints and stops")]
@@ -182,7 +182,7 @@ async fn main() {
     let stop = checkpoints(&house);
     build(&house).await;
     if arguments.wants("commits") {
-        commits(&house).await;
+        commits(&house, &arguments.crowds).await;
     }
     if arguments.wants("diff") {
         diffs(&house).await;
@@ -203,11 +203,17 @@ struct Arguments {
     folder: PathBuf,
     keys: usize,
     only: Option<String>,
+    crowds: Vec<usize>,
 }
 
 impl Arguments {
     fn read() -> Self {
-        let mut read = Self { folder: std::env::temp_dir(), keys: 1_000_000, only: None };
+        let mut read = Self {
+            folder: std::env::temp_dir(),
+            keys: 1_000_000,
+            only: None,
+            crowds: vec![1, 8, 64],
+        };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -215,6 +221,10 @@ impl Arguments {
                 "--bench" => {}
                 "--keys" => read.keys = words.next().and_then(|word| word.parse().ok()).unwrap(),
                 "--only" => read.only = words.next(),
+                "--clients" => {
+                    read.crowds =
+                        words.next().and_then(|word| word.parse().ok()).into_iter().collect();
+                }
                 folder => read.folder = PathBuf::from(folder),
             }
         }
@@ -275,37 +285,34 @@ struct Done {
     last: HashMap<usize, String>,
 }
 
-async fn commits(house: &Arc<House>) {
-    let crowds = [1_usize, 8, 64];
-    let mut results: HashMap<usize, Vec<[f64; 5]>> = HashMap::new();
+async fn commits(house: &Arc<House>, crowds: &[usize]) {
+    let mut results: HashMap<usize, Vec<[f64; 6]>> = HashMap::new();
     for round in 0..ROUNDS {
-        for clients in crowds {
+        for &clients in crowds {
             let limit = support::bare_syncs(&house.folder, Duration::from_millis(500));
-            let result = commit_round(house, clients, round).await;
-            results
-                .entry(clients)
-                .or_default()
-                .push([result[0], result[1], result[2], result[3], limit]);
+            let [rate, p50, p99, bytes, cpu] = commit_round(house, clients, round).await;
+            results.entry(clients).or_default().push([rate, p50, p99, bytes, cpu, limit]);
         }
     }
-    for clients in crowds {
+    for &clients in crowds {
         let rounds = results.remove(&clients).unwrap();
         let column = |index: usize| {
             let values: Vec<f64> =
                 rounds.iter().filter_map(|round| round.get(index)).copied().collect();
             median(&values)
         };
-        let (rate, limit) = (column(0), column(4));
+        let (rate, limit) = (column(0), column(5));
         let all: Vec<String> = rounds.iter().map(|round| grouped(round[0])).collect();
         row(
             &format!("commits/s to one branch, {clients} clients"),
             &format!(
-                "{} (rounds {}); p50 {:.2} ms, p99 {:.2} ms; {} bytes written per commit",
+                "{} (rounds {}); p50 {:.2} ms, p99 {:.2} ms; {} bytes written and {:.0} µs of processor per commit",
                 grouped(rate),
                 all.join(", "),
                 column(1),
                 column(2),
                 grouped(column(3)),
+                column(4),
             ),
             if clients == 64 { "8,000" } else { "" },
             &format!("{} bare syncs/s: {:.2}x", grouped(limit), rate / limit),
@@ -313,9 +320,10 @@ async fn commits(house: &Arc<House>) {
     }
 }
 
-async fn commit_round(house: &Arc<House>, clients: usize, round: usize) -> [f64; 4] {
+async fn commit_round(house: &Arc<House>, clients: usize, round: usize) -> [f64; 5] {
     let before = house.generation("main");
     let bytes_before = support::bytes_written("self");
+    let cpu_before = support::cpu_millis("self");
     let watch = Arc::new(Watch::start());
     let mut tasks = Vec::new();
     for client in 0..clients {
@@ -344,11 +352,18 @@ async fn commit_round(house: &Arc<House>, clients: usize, round: usize) -> [f64;
     }
     let seconds = watch.seconds();
     let bytes = support::bytes_written("self") - bytes_before;
+    let cpu = support::cpu_millis("self") - cpu_before;
     let millis: Vec<f64> = done.iter().flat_map(|done| done.millis.iter().copied()).collect();
     assert_eq!(house.generation("main") - before, millis.len() as u64, "commits on the branch");
     check_tables(house, &done);
     let (count, bytes) = (millis.len() as f64, bytes as f64);
-    [count / seconds, quantile(&millis, 0.5), quantile(&millis, 0.99), bytes / count]
+    [
+        count / seconds,
+        quantile(&millis, 0.5),
+        quantile(&millis, 0.99),
+        bytes / count,
+        cpu * 1e3 / count,
+    ]
 }
 
 /// What a fresh repository reads is what was written last.
