@@ -4,6 +4,8 @@ pub mod auth;
 pub mod base;
 pub mod catalog;
 pub mod iceberg;
+pub mod rest;
 pub mod store;
+pub mod telemetry;
 pub mod tree;
 pub mod version;

@@ -64,6 +64,20 @@ pub const IDEMPOTENCY_LIFETIME_SECONDS: u64 = 24 * 60 * 60;
 pub const CLOCK_AHEAD_SECONDS_MAX: i64 = 60 * 60;
 /// How long a stopping server waits for requests in flight, in seconds.
 pub const DRAIN_SECONDS: u64 = 25;
+/// Bytes from which an answer is compressed for a client that asks for it; below, the saving is less
+/// than the work.
+pub const COMPRESSED_BYTES_MIN: u16 = 1024;
+/// How long a client may take to send the head of a request, in seconds.
+pub const REQUEST_HEAD_SECONDS_MAX: u64 = 30;
+/// How long the command line waits for an answer, in seconds; a merge of very many tables takes time.
+pub const CLIENT_ANSWER_SECONDS_MAX: u64 = 600;
+/// How long the command line waits for a connection, in seconds.
+pub const CLIENT_CONNECT_SECONDS_MAX: u64 = 5;
+/// Removed contents that one diff keeps in memory to tell renames from removals.
+pub const DIFF_RENAMES_MAX: usize = 200_000;
+/// Parallel lines of history that a page token of the log names; with more, a page reads the log again
+/// from its start.
+pub const LOG_FRONTIER_MAX: usize = 32;
 /// Pages in SQLite's write-ahead log (64 MiB) above which a commit moves them itself; the checkpoint task
 /// comes first.
 pub const STORE_WAL_PAGES_MAX: u32 = 16_000;
@@ -84,8 +98,5 @@ pub const STORE_READER_CACHE_KIB: i32 = 4 * 1024;
 pub const STORE_WRITE_WAIT_SECONDS: u64 = 30;
 /// How long a statement waits for a lock that a foreign process holds on the database, in seconds.
 pub const STORE_BUSY_WAIT_SECONDS: u64 = 5;
-/// Removed contents that one diff keeps in memory to tell renames from removals.
-pub const DIFF_RENAMES_MAX: usize = 200_000;
-/// Parallel lines of history that a page token of the log names; with more, a page reads the log again
-/// from its start.
-pub const LOG_FRONTIER_MAX: usize = 32;
+/// Bytes of answers to table loads that are kept ready in memory.
+pub const LOAD_ANSWERS_CACHE_BYTES: u64 = 128 * 1024 * 1024;

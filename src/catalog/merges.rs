@@ -9,17 +9,16 @@ use crate::base::ids::CommitId;
 use crate::base::limits::COMMIT_RETRIES_MAX;
 use crate::base::name::{RefExpr, RefName, WarehouseName};
 use crate::store::records::RefAction;
-use crate::tree;
 use crate::version::committer::{
     Change, ChangeContext, ChangeError, CommitFailure, CommitRequest, Proposal, Write,
 };
 use crate::version::conflict::{MergeChange, MergeConflict, Resolution, Strategy};
-use crate::version::diff::TreeSource as _;
 use crate::version::merge::{
-    MergeInput, MergeOptions, MergeOutcome, MergeWrite, NoContentMerge, merge_commits, merge_trees,
+    MergeOptions, MergeOutcome, MergeWrite, NoContentMerge, merge_commits,
 };
+use crate::version::pick;
 use crate::version::reader::HistoryReader;
-use crate::version::snapshot::{Snapshot, read_entry};
+use crate::version::snapshot::Snapshot;
 
 /// How carefully changes inside one table are combined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -71,16 +70,9 @@ pub struct MergeReport {
 
 /// What is put onto a branch.
 enum Picked {
-    Merge {
-        source: CommitId,
-        squash: bool,
-        options: (Strategy, Vec<Resolution>),
-    },
-    /// The difference from the first tree to the second, as a change of the branch.
-    Difference {
-        from: CommitId,
-        to: CommitId,
-    },
+    Merge { source: CommitId, squash: bool, options: (Strategy, Vec<Resolution>) },
+    Revert(CommitId),
+    CherryPick(CommitId),
 }
 
 struct Landing {
@@ -137,12 +129,13 @@ impl Catalog {
         expected_head: Option<CommitId>,
     ) -> Result<MergeReport> {
         let warehouse = self.warehouse(warehouse)?;
-        let (id, parent, message, _) = self.with_parent(&warehouse, commit, "reverted")?;
+        let Resolved { commit: id, .. } = self.resolve(&warehouse, commit)?;
+        let stored = self.repository.commit(warehouse.id, id)?;
         let landing = Landing {
-            picked: Picked::Difference { from: id, to: parent },
+            picked: Picked::Revert(id),
             author: None,
             message: None,
-            default_message: format!("revert \"{message}\" ({id})"),
+            default_message: format!("revert \"{}\" ({id})", stored.commit.message),
             expected_head,
             dry_run: false,
         };
@@ -152,7 +145,7 @@ impl Catalog {
     /// Makes on a branch the change that a commit made to its first parent. The author stays.
     ///
     /// # Errors
-    /// `NotFound`; `InvalidInput` for the first commit of a warehouse.
+    /// `NotFound`; `Conflict` if `expected_head` is stale.
     pub async fn cherry_pick(
         &self,
         ctx: &OpContext,
@@ -162,30 +155,17 @@ impl Catalog {
         expected_head: Option<CommitId>,
     ) -> Result<MergeReport> {
         let warehouse = self.warehouse(warehouse)?;
-        let (id, parent, message, author) = self.with_parent(&warehouse, commit, "picked")?;
+        let Resolved { commit: id, .. } = self.resolve(&warehouse, commit)?;
+        let stored = self.repository.commit(warehouse.id, id)?;
         let landing = Landing {
-            picked: Picked::Difference { from: parent, to: id },
-            author: Some(author),
+            picked: Picked::CherryPick(id),
+            author: Some(stored.commit.author.clone()),
             message: None,
-            default_message: message,
+            default_message: stored.commit.message.clone(),
             expected_head,
             dry_run: false,
         };
         self.land(ctx, &warehouse, onto, landing).await
-    }
-
-    fn with_parent(
-        &self,
-        warehouse: &Warehouse,
-        commit: &RefExpr,
-        verb: &str,
-    ) -> Result<(CommitId, CommitId, String, String)> {
-        let Resolved { commit: id, .. } = self.resolve(warehouse, commit)?;
-        let stored = self.repository.commit(warehouse.id, id)?;
-        let parent = *stored.commit.parents.first().ok_or_else(|| {
-            Error::invalid(format!("{id} is the first commit and cannot be {verb}"))
-        })?;
-        Ok((id, parent, stored.commit.message.clone(), stored.commit.author.clone()))
     }
 
     pub(super) fn history(&self, warehouse: crate::base::ids::WarehouseId) -> HistoryReader {
@@ -261,18 +241,16 @@ impl Catalog {
                     Ok(outcome)
                 })
             }
-            Picked::Difference { from, to } => {
-                let (from, to) = (*from, *to);
+            Picked::Revert(commit) => {
+                let commit = *commit;
                 Box::new(move || {
-                    let input = MergeInput {
-                        base: reader.tree(from)?,
-                        ours: reader.tree(head)?,
-                        theirs: reader.tree(to)?,
-                        ours_commit: head,
-                        theirs_commit: to,
-                    };
-                    let outcome = merge_trees(&reader, &input, &MergeOptions::default())?;
-                    Ok(MergeOutcome { bases: vec![from], ..outcome })
+                    pick::revert(&reader, &reader, head, commit, &MergeOptions::default())
+                })
+            }
+            Picked::CherryPick(commit) => {
+                let commit = *commit;
+                Box::new(move || {
+                    pick::cherry_pick(&reader, &reader, head, commit, &MergeOptions::default())
                 })
             }
         };
@@ -293,7 +271,7 @@ impl Catalog {
         let (merge_parent, action) = match &landing.picked {
             Picked::Merge { source, squash: false, .. } => (Some(*source), RefAction::Merge),
             Picked::Merge { squash: true, .. } => (None, RefAction::Merge),
-            Picked::Difference { .. } => (None, RefAction::Commit),
+            Picked::Revert(_) | Picked::CherryPick(_) => (None, RefAction::Commit),
         };
         let change = LandWrites {
             writes,
@@ -347,9 +325,7 @@ impl Change for LandWrites {
     ) -> std::result::Result<Proposal, ChangeError> {
         let mut writes = Vec::with_capacity(self.writes.len());
         for write in &self.writes {
-            let value = tree::get(&base.nodes(), base.root(), &write.key)
-                .map_err(crate::version::error::VersionError::from)?;
-            let found = value.map(|value| read_entry(write.key.clone(), &value)).transpose()?;
+            let found = base.at_key(write.key.clone())?;
             if found.as_ref().map(|found| &found.entry) != write.expected.as_ref() {
                 self.stale.store(true, std::sync::atomic::Ordering::SeqCst);
                 return Err(ChangeError::Failed(Error::conflict("the target moved")));

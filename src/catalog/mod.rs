@@ -22,13 +22,20 @@ use crate::version::committer::{Committer, FileSink};
 use crate::version::repository::Repository;
 use crate::version::snapshot::Snapshot;
 
+pub mod address;
 pub mod branches;
-
+pub mod commits;
 pub mod diffs;
 pub mod files;
+mod loaded;
 pub mod merges;
+pub mod namespaces;
+pub mod table_change;
+pub mod tables;
 pub mod tags;
+pub mod views;
 pub mod warehouses;
+pub mod writing;
 
 use self::files::TableFiles;
 use self::warehouses::Warehouse;

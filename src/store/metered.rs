@@ -333,9 +333,9 @@ mod tests {
     #[test]
     fn calls_failures_and_time_are_summed() {
         let totals = Arc::new(Totals::default());
-        let metrics: Arc<dyn StoreMetrics> = totals.clone();
         let clock = Arc::new(ManualClock::default());
-        let store = MeteredStore::new(MemoryStore::new(), metrics, clock.clone());
+        let (metrics, shared) = (Arc::clone(&totals), Arc::clone(&clock));
+        let store = MeteredStore::new(MemoryStore::new(), metrics, shared);
         let warehouse = warehouse_new(&store, "lake").unwrap();
         let mut txn = store.begin_write().unwrap();
         assert!(txn.ref_get(warehouse, "main").unwrap().is_none());

@@ -7,7 +7,7 @@ use super::path::{Loader, Path};
 use super::source::{NodeSource, load_children, load_root};
 use super::types::{NodeRef, TreeError, Value};
 
-/// What a key holds; reads one node of each level.
+/// What a key holds; reads one node of each level. The value shares memory with the node that it is in.
 ///
 /// # Errors
 /// What the source answers.

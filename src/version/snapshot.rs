@@ -59,9 +59,13 @@ impl Snapshot {
         }
     }
 
-    fn get(&self, key: Vec<u8>) -> Result<Option<Found>, VersionError> {
+    /// What stands behind a key.
+    ///
+    /// # Errors
+    /// `Tree`, `Store` or `Codec`.
+    pub fn at_key(&self, key: Bytes) -> Result<Option<Found>, VersionError> {
         let value = tree::get(&self.nodes(), self.root, &key)?;
-        value.map(|value| read_entry(key.into(), &value)).transpose()
+        value.map(|value| read_entry(key, &value)).transpose()
     }
 
     /// A table, view or artifact whose name is spelled exactly so.
@@ -77,7 +81,7 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::content`].
     pub fn content_folded(&self, path: &ContentPath) -> Result<Option<Found>, VersionError> {
-        self.get(key::content(path))
+        self.at_key(key::content(path).into())
     }
 
     /// A namespace that is stored and spelled exactly so. `default` exists without being stored.
@@ -94,7 +98,7 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::content`].
     pub fn namespace_folded(&self, path: &NamespacePath) -> Result<Option<Found>, VersionError> {
-        key::namespace(path).map_or(Ok(None), |key| self.get(key))
+        key::namespace(path).map_or(Ok(None), |key| self.at_key(key.into()))
     }
 
     /// Whether content may be put into this namespace: it is stored, or it is `default`.
@@ -191,10 +195,7 @@ pub fn is_default(path: &NamespacePath) -> bool {
 }
 
 fn same_path(found: &Found, path: &ContentPath) -> bool {
-    let (name, levels) = match found.entry.path.split_last() {
-        Some(split) => split,
-        None => return false,
-    };
+    let Some((name, levels)) = found.entry.path.split_last() else { return false };
     *name == path.name && levels == path.namespace.levels()
 }
 

@@ -1,5 +1,6 @@
 //! Golden vectors: the format as it was frozen. A failure here means that every stored tree changes its
-//! name; the files are never regenerated, a new format gets a new version and a new folder.
+//! name (a second implementation of the format, written apart from this one, gave the same roots); the
+//! files are never regenerated, a new format gets a new version and a new folder.
 
 use std::fmt::Write as _;
 

@@ -74,7 +74,7 @@ fn apply_damage(bytes: &mut Vec<u8>, damage: &Damage) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
 
     #[test]
     fn nodes_survive_the_round_trip(map in map(400), hints in any::<[u64; 4]>()) {

@@ -1,10 +1,13 @@
 //! What holds for every map and every edit.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
+use nunatak::base::ids::NodeHash;
 use nunatak::base::limits::{TREE_KEY_BYTES_MAX, TREE_VALUE_BYTES_MAX};
 use nunatak::tree::{
-    Change, DiffItem, Edit, Item, JoinItem, MemoryNodes, Node, NodeRef, Resolution, TreeError,
-    Value, apply, build, check, diff, empty_node, join, merge,
+    Change, DiffItem, Edit, Item, JoinItem, MemoryNodes, Node, NodeRef, NodeSource, Resolution,
+    TreeError, Value, apply, build, check, diff, empty_node, join, merge,
 };
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -15,7 +18,7 @@ use super::model::{
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     /// Any sequence of edits ends in the tree that is built from the result, however it is grouped.
     #[test]
@@ -80,6 +83,35 @@ proptest! {
                 }).collect();
                 let mut sink = &nodes;
                 prop_assert_eq!(apply(&nodes, a, &across, &mut sink).unwrap().hash, b.hash);
+            }
+        }
+    }
+
+    /// No node that both trees have is read, and none is read twice.
+    #[test]
+    fn diff_reads_only_what_is_not_shared(base in map(900), step in step(40)) {
+        let (left_nodes, right_nodes) = (MemoryNodes::new(), MemoryNodes::new());
+        let left = build_map(&base, &left_nodes);
+        let mut changed = base.clone();
+        apply_to_map(&mut changed, &step);
+        let right = build_map(&changed, &right_nodes);
+        let heights = [check(&left_nodes, left), check(&right_nodes, right)];
+        let [left_height, right_height] = heights.map(|summary| summary.unwrap().height);
+        let all = MemoryNodes::new();
+        build_map(&base, &all);
+        build_map(&changed, &all);
+        let source = Recorded { nodes: &all, read: RefCell::default() };
+        prop_assert_eq!(diff(&source, left, right).count(), model_diff(&base, &changed).len());
+        let mut read = source.read.into_inner();
+        let total = read.len();
+        read.sort();
+        read.dedup();
+        prop_assert_eq!(read.len(), total);
+        // A higher tree may hold the whole of a lower one, whose root is then read.
+        if left_height == right_height {
+            for hash in read {
+                let sides = [&left_nodes, &right_nodes].map(|nodes| nodes.get(&hash).is_some());
+                prop_assert_ne!(sides[0], sides[1]);
             }
         }
     }
@@ -153,6 +185,20 @@ proptest! {
             prop_assert_eq!(levels, (0..*height).collect::<Vec<_>>());
             Ok(())
         })?;
+    }
+}
+
+/// Remembers what was read.
+#[derive(Debug)]
+struct Recorded<'a> {
+    nodes: &'a MemoryNodes,
+    read: RefCell<Vec<NodeHash>>,
+}
+
+impl NodeSource for Recorded<'_> {
+    fn load(&self, nodes: &[NodeRef]) -> Result<Vec<Node>, TreeError> {
+        self.read.borrow_mut().extend(nodes.iter().map(|node| node.hash));
+        self.nodes.load(nodes)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::samples::{assert_contract, assert_corrupt, commit, warehouse_new};
+use super::samples::{assert_contract, assert_corrupt, commit, patterned, warehouse_new};
 use crate::base::limits::PACK_BYTES_MAX;
 use crate::store::interface::{MetaStore, StoreResult, pack_offsets};
 use crate::store::records::{CommitRecord, Location};
@@ -38,15 +38,9 @@ pub fn blobs_come_back_in_the_order_asked(store: &dyn MetaStore) -> StoreResult<
 /// Blobs that lie across 64 KiB and other round borders, and one that fills a pack to its limit.
 pub fn blobs_of_every_size_survive(store: &dyn MetaStore) -> StoreResult<()> {
     let border = 64 * 1024;
-    let mut blobs: Vec<Bytes> = Vec::new();
-    for (index, length) in
-        [border - 9, 3, 1, 0, border - 4, border, border + 1, 5, 3 * border, 0, 1]
-            .iter()
-            .enumerate()
-    {
-        let fill = u8::try_from(index).unwrap_or(0);
-        blobs.push(Bytes::from((0..*length).map(|at| (at % 251) as u8 ^ fill).collect::<Vec<_>>()));
-    }
+    let lengths = [border - 9, 3, 1, 0, border - 4, border, border + 1, 5, 3 * border, 0, 1];
+    let blobs: Vec<Bytes> =
+        lengths.into_iter().enumerate().map(|(index, length)| patterned(length, index)).collect();
     let at = pack_of(store, &blobs)?;
     assert_eq!(store.blobs_get(&at)?, blobs);
     let largest = vec![Bytes::from(vec![1; 10]), Bytes::from(vec![2; PACK_BYTES_MAX - 1 - 8 - 10])];

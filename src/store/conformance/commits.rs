@@ -41,7 +41,7 @@ pub fn commits_come_back_in_the_order_asked(store: &dyn MetaStore) -> StoreResul
         txn.commits_get(warehouse, &[large.id, none.id, a.id, empty.id, a.id])?,
         [Some(large), None, Some(a.clone()), Some(empty), Some(a)]
     );
-    assert_eq!(txn.commits_get(warehouse, &[])?, []);
+    assert!(txn.commits_get(warehouse, &[])?.is_empty());
     Ok(())
 }
 
@@ -54,7 +54,8 @@ pub fn a_commit_is_added_once(store: &dyn MetaStore) -> StoreResult<()> {
     // What is not part of the identity stays as it was stored first.
     let rebuilt = CommitRecord { operations: Bytes::from_static(b"other"), ..a.clone() };
     insert(store, warehouse, &[rebuilt])?;
-    assert_eq!(store.begin_read()?.commits_scan(warehouse, None, 10)?, [a.clone()]);
+    let there = store.begin_read()?.commits_scan(warehouse, None, 10)?;
+    assert_eq!(there, std::slice::from_ref(&a));
     let other = CommitRecord { bytes: Bytes::from_static(b"other"), ..a.clone() };
     assert_contract(insert(store, warehouse, &[commit("b"), other.clone()]));
     assert_contract(insert(store, warehouse, &[CommitRecord { bytes: Bytes::new(), ..a.clone() }]));

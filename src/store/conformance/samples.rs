@@ -103,6 +103,12 @@ pub fn log_rows(moves: &[(&str, i64)]) -> Vec<RefLogRecord> {
     rows
 }
 
+/// Bytes whose pattern shows when some are missing or moved.
+#[must_use]
+pub fn patterned(length: usize, seed: usize) -> Bytes {
+    (0..=250_u8).cycle().skip(seed).take(length).collect()
+}
+
 /// Asserts that a call was refused as wrong use.
 #[track_caller]
 pub fn assert_contract<T>(result: StoreResult<T>) {

@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::store::interface::{Certainty, StoreError, StoreResult};
 /// Holds the lock until it is dropped.
 #[derive(Debug)]
 pub(super) struct FileLock {
-    _file: File,
+    _file: Option<File>,
 }
 
 impl FileLock {
@@ -37,20 +38,25 @@ impl FileLock {
 
     fn take(database: &Path, operation: FlockOperation) -> StoreResult<Self> {
         let path = lock_path(database);
-        let file = OpenOptions::new()
+        let opened = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(&path)
-            .or_else(|error| {
-                // A read-only place can still be locked through a file that is there already.
-                File::open(&path).map_err(|_| error)
-            })
-            .map_err(|error| refused(format!("cannot open {}: {error}", path.display())))?;
+            .open(&path);
+        let file = match opened {
+            Ok(file) => file,
+            // Nobody can write to read-only media, so there is nobody to keep away.
+            Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem && !path.exists() => {
+                return Ok(Self { _file: None });
+            }
+            Err(error) => {
+                return Err(refused(format!("cannot open {}: {error}", path.display())));
+            }
+        };
         match flock(&file, operation) {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { _file: Some(file) }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(refused(format!(
                 "{} is in use by another nunatak process (it holds {}); stop that one first",
                 database.display(),

@@ -1,34 +1,29 @@
 //! A group in the making: requests evaluated one after another on top of each other, in memory.
 
+mod answers;
+mod refs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{
-    ChangeContext, ChangeError, CommitRequest, Committed, NewFile, Proposal, RefChange, RefRequest,
-    WarehouseRequest, Write,
-};
+use self::refs::Movement;
+use super::{ChangeContext, ChangeError, CommitRequest, Committed, NewFile, Proposal, Write};
 use crate::base::clock::Timestamp;
 use crate::base::error::{Entity, Error, ErrorKind, Result};
-use crate::base::hash::Digest;
 use crate::base::ids::{CommitId, ObjectHash, WarehouseId};
 use crate::base::limits::{
-    CLOCK_AHEAD_SECONDS_MAX, COMMIT_OPERATIONS_MAX, CONTENT_OBJECT_BYTES_MAX,
-    IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENCY_LIFETIME_SECONDS, REPLAY_COMMITS_MAX,
+    CLOCK_AHEAD_SECONDS_MAX, COMMIT_OPERATIONS_MAX, CONTENT_OBJECT_BYTES_MAX, REPLAY_COMMITS_MAX,
 };
 use crate::base::name::{NamespacePath, RefName};
 use crate::store::interface::WriteTxn;
-use crate::store::records::{
-    IdempotencyRecord, RefAction, RefKind, RefLogRecord, RefRecord, WarehouseRecord,
-};
+use crate::store::records::{IdempotencyRecord, RefKind, RefLogRecord, RefRecord};
 use crate::tree::{self, Change as TreeChange, Edit, NodeRef, Value};
-use crate::version::codec::{Reader, Writer};
 use crate::version::commit::{Commit, check_description};
 use crate::version::content::{Entry, Object};
 use crate::version::error::VersionError;
 use crate::version::key::{self, KeyKind};
-use crate::version::ref_log::row_hash;
 use crate::version::repository::{Overlay, Repository};
 use crate::version::snapshot::{self, Snapshot, read_entry};
 
@@ -310,18 +305,17 @@ impl<'t> Draft<'t> {
             }
         }
         for (key, path) in spelled {
-            if let Some(value) = tree::get(&base.nodes(), base.root(), &key).map_err(tree_error)? {
-                let found = read_entry(key.into(), &value)?;
-                if found.entry.path != path {
-                    return Err(Error::new(
-                        ErrorKind::AlreadyExists(Entity::Resource),
-                        format!(
-                            "'{}' differs only in case from '{}', which exists",
-                            path.join("."),
-                            found.entry.path.join(".")
-                        ),
-                    ));
-                }
+            if let Some(found) = base.at_key(key.into())?
+                && found.entry.path != path
+            {
+                return Err(Error::new(
+                    ErrorKind::AlreadyExists(Entity::Resource),
+                    format!(
+                        "'{}' differs only in case from '{}', which exists",
+                        path.join("."),
+                        found.entry.path.join(".")
+                    ),
+                ));
             }
         }
         Ok(edits.into_iter().map(|(key, change)| Edit { key: key.into(), change }).collect())
@@ -436,223 +430,6 @@ impl<'t> Draft<'t> {
             }
         }
     }
-
-    fn move_ref(
-        &mut self,
-        warehouse: WarehouseId,
-        name: &str,
-        kind: RefKind,
-        from: Option<CommitId>,
-        record: Option<RefRecord>,
-        movement: Movement<'_>,
-    ) -> Result<()> {
-        let last = match self.last_log.entry(warehouse) {
-            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::btree_map::Entry::Vacant(unknown) => {
-                unknown.insert(self.txn.ref_log_last(warehouse)?)
-            }
-        };
-        let mut row = RefLogRecord {
-            sequence: last.as_ref().map_or(1, |last| last.sequence + 1),
-            name: name.to_owned(),
-            kind,
-            action: movement.action,
-            from,
-            to: record.as_ref().map(|record| record.commit),
-            actor: movement.actor.to_owned(),
-            reason: movement.reason,
-            at: last.as_ref().map_or(self.now, |last| last.at.max(self.now)),
-            previous: last.as_ref().map_or(Digest::default(), |last| last.hash),
-            hash: Digest::default(),
-        };
-        row.hash = row_hash(&row);
-        *last = Some(row.clone());
-        self.log.entry(warehouse).or_default().push(row);
-        self.moved.insert((warehouse, name.to_owned()));
-        self.refs.insert((warehouse, name.to_owned()), record);
-        Ok(())
-    }
-
-    /// Evaluates a change of a ref.
-    pub(super) fn change_ref(&mut self, request: &RefRequest) -> Result<Option<RefRecord>> {
-        let name = &request.name;
-        let current = self.current(request.warehouse, name).cloned();
-        let (action, kind, record) = match (&request.change, &current) {
-            (RefChange::Create { .. } | RefChange::Restore { .. }, Some(taken)) => {
-                let (entity, word) = match taken.kind {
-                    RefKind::Branch => (Entity::Branch, "branch"),
-                    RefKind::Tag => (Entity::Tag, "tag"),
-                };
-                return Err(Error::new(
-                    ErrorKind::AlreadyExists(entity),
-                    format!("the {word} '{name}' exists already"),
-                ));
-            }
-            (RefChange::Create { kind, to }, None) => {
-                (RefAction::Create, *kind, Some((*to, self.now)))
-            }
-            (RefChange::Restore { to }, None) => {
-                (RefAction::Restore, RefKind::Branch, Some((*to, self.now)))
-            }
-            (RefChange::Reset { to, expected }, Some(record)) if record.kind == RefKind::Branch => {
-                check_head(name, record.commit, *expected)?;
-                if record.commit == *to {
-                    return Ok(current);
-                }
-                (RefAction::Reset, RefKind::Branch, Some((*to, record.created_at)))
-            }
-            (RefChange::Delete { kind, expected }, Some(record)) if record.kind == *kind => {
-                check_head(name, record.commit, *expected)?;
-                (RefAction::Delete, *kind, None)
-            }
-            (RefChange::Reset { .. } | RefChange::Delete { .. }, _) => {
-                let kind = match &request.change {
-                    RefChange::Delete { kind, .. } => *kind,
-                    RefChange::Reset { .. }
-                    | RefChange::Create { .. }
-                    | RefChange::Restore { .. } => RefKind::Branch,
-                };
-                let (entity, word) = match kind {
-                    RefKind::Branch => (Entity::Branch, "branch"),
-                    RefKind::Tag => (Entity::Tag, "tag"),
-                };
-                return Err(Error::not_found(entity, format!("{word} '{name}' does not exist")));
-            }
-        };
-        let record = record.map(|(commit, created_at)| RefRecord {
-            name: name.as_str().to_owned(),
-            kind,
-            commit,
-            created_at,
-        });
-        self.branches.remove(&(request.warehouse, name.clone()));
-        self.move_ref(
-            request.warehouse,
-            name.as_str(),
-            kind,
-            current.map(|record| record.commit),
-            record.clone(),
-            Movement { action, actor: &request.actor, reason: first_line(&request.reason) },
-        )?;
-        Ok(record)
-    }
-
-    /// Evaluates a change of the list of warehouses.
-    pub(super) fn change_warehouse(
-        &mut self,
-        request: &WarehouseRequest,
-    ) -> Result<Option<WarehouseRecord>> {
-        match request {
-            WarehouseRequest::Create { record, actor } => {
-                if self.txn.warehouse_get(&record.name)?.is_some() {
-                    return Err(Error::new(
-                        ErrorKind::AlreadyExists(Entity::Warehouse),
-                        format!("the warehouse '{}' exists already", record.name),
-                    ));
-                }
-                let record = self.txn.warehouse_insert(record)?;
-                self.first_commit(&record, actor)?;
-                self.wrote_warehouses = true;
-                Ok(Some(record))
-            }
-            WarehouseRequest::Update(record) => {
-                self.txn.warehouse_update(record)?;
-                self.wrote_warehouses = true;
-                Ok(Some(record.clone()))
-            }
-            WarehouseRequest::Delete(id) => {
-                self.txn.warehouse_delete(*id)?;
-                self.wrote_warehouses = true;
-                Ok(None)
-            }
-        }
-    }
-
-    fn first_commit(&mut self, warehouse: &WarehouseRecord, actor: &str) -> Result<()> {
-        let empty = tree::empty_node();
-        let root = NodeRef { hash: empty.hash(), hint: 0 };
-        let commit = Commit {
-            root: root.hash,
-            parents: Vec::new(),
-            generation: 1,
-            author: actor.to_owned(),
-            committer: actor.to_owned(),
-            committed_at: self.now,
-            message: format!("create warehouse {}", warehouse.name),
-            properties: BTreeMap::new(),
-        };
-        self.overlay.nodes.insert(empty);
-        let bytes = Bytes::from(commit.encode());
-        let id = Commit::id_of(&bytes);
-        self.commits.push(DraftCommit {
-            warehouse: warehouse.id,
-            id,
-            bytes,
-            commit: Arc::new(commit),
-            root,
-            edits: Vec::new(),
-            keep_tree: true,
-        });
-        let record = RefRecord {
-            name: warehouse.default_branch.clone(),
-            kind: RefKind::Branch,
-            commit: id,
-            created_at: self.now,
-        };
-        self.move_ref(
-            warehouse.id,
-            &warehouse.default_branch,
-            RefKind::Branch,
-            None,
-            Some(record),
-            Movement {
-                action: RefAction::Create,
-                actor,
-                reason: "the warehouse was created".to_owned(),
-            },
-        )
-    }
-
-    fn replay(&mut self, request: &CommitRequest) -> Result<Option<Committed>> {
-        let Some(wanted) = &request.idempotency else {
-            return Ok(None);
-        };
-        if wanted.key.is_empty() || wanted.key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-            return Err(Error::invalid(format!(
-                "an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes"
-            )));
-        }
-        let stored = match self.answers.get(&(request.warehouse, wanted.key.clone())) {
-            Some(drafted) => Some(drafted.clone()),
-            None => self.txn.idempotency_get(request.warehouse, &wanted.key)?,
-        };
-        let Some(stored) = stored.filter(|stored| stored.expires_at > self.now) else {
-            return Ok(None);
-        };
-        if stored.request != wanted.request {
-            return Err(Error::new(
-                ErrorKind::KeyReused,
-                format!("the idempotency key '{}' came with another request before", wanted.key),
-            ));
-        }
-        decode_answer(&stored.answer).map(Some)
-    }
-
-    fn keep_answer(&mut self, request: &CommitRequest, committed: &Committed) -> Result<()> {
-        let Some(key) = &request.idempotency else {
-            return Ok(());
-        };
-        let lifetime = i64::try_from(IDEMPOTENCY_LIFETIME_SECONDS * 1_000_000)
-            .map_err(|_| Error::internal("the lifetime of idempotency keys is too long"))?;
-        let record = IdempotencyRecord {
-            key: key.key.clone(),
-            request: key.request,
-            answer: encode_answer(committed).into(),
-            expires_at: self.now.plus_micros(lifetime),
-        };
-        self.answers.insert((request.warehouse, key.key.clone()), record);
-        Ok(())
-    }
 }
 
 /// Why a commit request was refused during evaluation.
@@ -669,12 +446,6 @@ impl From<Error> for Refusal {
 }
 
 pub(super) type Evaluated = std::result::Result<Committed, Refusal>;
-
-struct Movement<'a> {
-    action: RefAction,
-    actor: &'a str,
-    reason: String,
-}
 
 fn tree_error(error: tree::TreeError) -> Error {
     VersionError::Tree(error).into()
@@ -700,37 +471,4 @@ fn path_key(path: &[String], kind: KeyKind) -> Result<Vec<u8>> {
 
 fn first_line(message: &str) -> String {
     message.lines().next().unwrap_or_default().chars().take(REASON_CHARS).collect()
-}
-
-const ANSWER_FORMAT: u8 = 1;
-
-fn encode_answer(committed: &Committed) -> Vec<u8> {
-    let mut out = Writer::new();
-    out.byte(ANSWER_FORMAT).raw(committed.head.as_bytes());
-    match &committed.commit {
-        Some(id) => out.byte(1).raw(id.as_bytes()),
-        None => out.byte(0),
-    };
-    out.bytes(&committed.answer);
-    out.finish()
-}
-
-fn decode_answer(bytes: &[u8]) -> Result<Committed> {
-    let damaged = || Error::corrupt("the stored answer to an idempotency key cannot be read");
-    let mut reader = Reader::new(bytes);
-    if reader.byte().map_err(|_| damaged())? != ANSWER_FORMAT {
-        return Err(damaged());
-    }
-    let id = |reader: &mut Reader<'_>| {
-        reader.raw(32).ok().and_then(CommitId::from_slice).ok_or_else(damaged)
-    };
-    let head = id(&mut reader)?;
-    let commit = match reader.byte().map_err(|_| damaged())? {
-        0 => None,
-        1 => Some(id(&mut reader)?),
-        _ => return Err(damaged()),
-    };
-    let answer = Bytes::copy_from_slice(reader.bytes().map_err(|_| damaged())?);
-    reader.finish().map_err(|_| damaged())?;
-    Ok(Committed { head, commit, answer, replayed: true })
 }
