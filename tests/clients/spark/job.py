@@ -1,4 +1,4 @@
-"""What a Spark user does on a branch, in three steps: `job.py JAR URI STEP`.
+"""What a Spark user does on a branch, in three steps: `job.py JAR ICEBERG-URI MANAGEMENT-URI`.
 
 Runs in the environment of one Spark version; the catalog `lake` is the warehouse view, the
 catalog `ingest` the ref view of the branch of that name.
@@ -6,7 +6,9 @@ catalog `ingest` the ref view of the branch of that name.
 
 from __future__ import annotations
 
+import json
 import sys
+import urllib.request
 
 from pyspark.sql import SparkSession
 
@@ -115,7 +117,7 @@ def ref_view(spark: SparkSession) -> None:
     check("create or replace", rows(spark, "SELECT count(*) FROM ingest.sales.items"), [(5,)])
     spark.sql("CREATE VIEW ingest.sales.small AS SELECT id FROM ingest.sales.items WHERE id < 3")
     check("view", rows(spark, "SELECT count(*) FROM ingest.sales.small"), [(3,)])
-    spark.sql("ALTER TABLE ingest.sales.items RENAME TO ingest.sales.parts")
+    spark.sql("ALTER TABLE ingest.sales.items RENAME TO sales.parts")
     check("rename", sorted(row[1] for row in rows(spark, "SHOW TABLES IN ingest.sales")), ["orders", "parts"])
     spark.sql("DROP VIEW ingest.sales.small")
     spark.sql("DROP TABLE ingest.sales.parts")
@@ -138,13 +140,31 @@ def read_main(spark: SparkSession) -> None:
     refused(spark, "an unmerged branch is kept", "DROP NAMESPACE lake.from_ingest", "from_ingest")
 
 
-STEPS = {"warehouse-view": warehouse_view, "ref-view": ref_view, "read-main": read_main}
+def manage(uri: str, path: str, **body: str) -> dict:
+    """One call of the management protocol; POST if there is a body."""
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(uri + path, data=data, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
 
-if __name__ == "__main__":
-    jar, uri, step = sys.argv[1:]
+
+def main() -> None:
+    """The steps in one session."""
+    jar, uri, management = sys.argv[1:]
+    before = manage(management, "/branches/main")["head"]
     spark = session(jar, uri)
     try:
-        STEPS[step](spark)
+        warehouse_view(spark)
+        ref_view(spark)
+        check("main did not move", manage(management, "/branches/main")["head"], before)
+        merged = manage(management, "/merges", source="ingest", into="main", message="promote the load")
+        check("the merge made a commit", bool(merged["commit"]), True)
+        manage(management, "/tags", name="v1")
+        read_main(spark)
         print("end", flush=True)
     finally:
         spark.stop()
+
+
+if __name__ == "__main__":
+    main()
