@@ -95,6 +95,13 @@ fn status_ok() -> Response {
 }
 
 async fn metrics(State(state): State<AppState>) -> Answer<Response> {
+    let committer = state.catalog.committer().stats();
+    state.metrics.committer(
+        committer.groups,
+        committer.commits,
+        committer.movements,
+        committer.waiting,
+    );
     let text = state
         .metrics
         .render()
