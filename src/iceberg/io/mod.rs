@@ -118,6 +118,17 @@ impl Files {
         }
     }
 
+    /// Whether a local file is known to be missing; one call to the file system. Files elsewhere are not
+    /// looked for.
+    #[must_use]
+    pub fn is_missing_local(location: &str) -> bool {
+        let Some(path) = location.strip_prefix("file:") else { return false };
+        let path = path.strip_prefix("//").unwrap_or(path);
+        std::path::Path::new(path).symlink_metadata().is_err_and(|error| {
+            matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+        })
+    }
+
     /// Makes `metadata` and `data` below a local table location, because some engines expect them;
     /// object stores need no directories.
     ///
