@@ -97,6 +97,12 @@ impl Catalog {
     /// `AlreadyExists`; `InvalidInput` for a location that is not an allowed URL or that overlaps
     /// another warehouse's.
     pub async fn warehouse_create(&self, ctx: &OpContext, new: NewWarehouse) -> Result<Warehouse> {
+        if self.warehouse(&new.name).is_ok() {
+            return Err(Error::new(
+                ErrorKind::AlreadyExists(Entity::Warehouse),
+                format!("warehouse '{}' exists", new.name),
+            ));
+        }
         let location = match &new.location {
             Some(location) => self.files.check_root(location, &self.options)?,
             None => format!("{}/{}", self.options.warehouse_root, new.name),

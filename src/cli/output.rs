@@ -105,7 +105,8 @@ impl<'a> Output<'a> {
                     .join(", "),
                 other => text(other),
             };
-            writeln!(self.out, "{:<16}{}", format!("{name}:"), printable(&shown))?;
+            let line = format!("{:<16}{}", format!("{name}:"), printable(&shown));
+            writeln!(self.out, "{}", line.trim_end())?;
         }
         Ok(())
     }
