@@ -1,6 +1,8 @@
 //! The committer over real stores: groups, failures that stay alone, trees that are rebuilt, answers
 //! that were lost.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -56,3 +56,25 @@ nunatak::store_contract!(memory, crate::new_memory);
 nunatak::store_contract!(sqlite, crate::new_sqlite);
 nunatak::store_contract!(fault, crate::new_fault);
 nunatak::store_contract!(metered, crate::new_metered);
+
+/// A case that is not in the list of `store_contract!` would never run.
+#[test]
+fn every_case_is_listed() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/conformance");
+    let list = std::fs::read_to_string(folder.join("mod.rs")).unwrap();
+    let mut cases = 0;
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for line in text.lines() {
+            let Some(rest) = line.strip_prefix("pub fn ") else { continue };
+            let Some((name, "store: &dyn MetaStore) -> StoreResult<()> {")) = rest.split_once('(')
+            else {
+                continue;
+            };
+            cases += 1;
+            let listed = list.lines().any(|line| line.trim() == format!("{name},"));
+            assert!(listed, "{name} is not listed");
+        }
+    }
+    assert!(cases > 30, "{cases}");
+}

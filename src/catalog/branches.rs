@@ -78,7 +78,7 @@ impl Catalog {
             after,
             page.limit + 1,
         )?;
-        let items = records.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+        let items = records.iter().map(read).collect::<Result<Vec<_>>>()?;
         Ok(super::page_of(items, page.limit, |item| item.name.as_str().as_bytes().to_vec()))
     }
 
@@ -98,7 +98,7 @@ impl Catalog {
 
     pub(super) fn branch(&self, warehouse: &Warehouse, name: &RefName) -> Result<Ref> {
         match self.reference(warehouse.id, name)? {
-            Some(record) if record.kind == RefKind::Branch => read(record),
+            Some(record) if record.kind == RefKind::Branch => read(&record),
             Some(_) | None => Err(Error::not_found(
                 Entity::Branch,
                 format!("branch '{name}' does not exist in warehouse '{}'", warehouse.name),
@@ -152,7 +152,9 @@ impl Catalog {
             change,
         };
         let record = self.committer.change_ref(request).await?;
-        record.ok_or_else(|| Error::internal("a changed ref was not returned")).and_then(read)
+        record
+            .ok_or_else(|| Error::internal("a changed ref was not returned"))
+            .and_then(|record| read(&record))
     }
 
     /// Removes a branch. Its commits stay; it can be restored.
@@ -376,7 +378,7 @@ fn movement(row: RefLogRecord) -> RefMovement {
     }
 }
 
-pub(super) fn read(record: RefRecord) -> Result<Ref> {
+pub(super) fn read(record: &RefRecord) -> Result<Ref> {
     Ok(Ref {
         name: RefName::parse(&record.name)?,
         kind: record.kind,

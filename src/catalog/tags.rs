@@ -20,7 +20,7 @@ impl Catalog {
     ) -> Result<Ref> {
         let warehouse = self.warehouse(warehouse)?;
         match self.reference(warehouse.id, name)? {
-            Some(record) if record.kind == RefKind::Tag => read(record),
+            Some(record) if record.kind == RefKind::Tag => read(&record),
             Some(_) | None => Err(Error::not_found(
                 Entity::Tag,
                 format!("tag '{name}' does not exist in warehouse '{}'", warehouse.name),

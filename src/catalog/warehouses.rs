@@ -2,9 +2,9 @@
 
 use super::{Catalog, OpContext};
 use crate::base::clock::Timestamp;
-use crate::base::error::{Entity, Error, ErrorKind, Result};
+use crate::base::error::{Entity, Error, Result};
 use crate::base::ids::WarehouseId;
-use crate::base::name::{NamespacePath, RefName, WarehouseName};
+use crate::base::name::{RefName, WarehouseName};
 use crate::base::page::{Page, PageRequest};
 use crate::store::records::WarehouseRecord;
 use crate::version::committer::WarehouseRequest;
@@ -174,24 +174,6 @@ impl Catalog {
         let warehouse = self.warehouse(name)?;
         if *name == self.options.default_warehouse {
             return Err(Error::invalid(format!("'{name}' is the server's default warehouse")));
-        }
-        let refs = self.repository.store().begin_read()?.ref_list(
-            warehouse.id,
-            None,
-            "",
-            None,
-            crate::base::limits::PAGE_ITEMS_MAX,
-        )?;
-        for record in refs {
-            let snapshot = self.snapshot_at(&warehouse, record.commit)?;
-            if !snapshot.scan(&[], None, 1)?.is_empty()
-                || !snapshot.is_empty(&NamespacePath::root())?
-            {
-                return Err(Error::new(
-                    ErrorKind::NotEmpty(Entity::Warehouse),
-                    format!("warehouse '{name}' is not empty: '{}' holds tables", record.name),
-                ));
-            }
         }
         self.committer.change_warehouse(WarehouseRequest::Delete(warehouse.id)).await?;
         self.warehouses.write().remove(name);

@@ -271,11 +271,11 @@ pub trait WriteTxn: ReadTxn {
     /// `Contract` if there is none with this number.
     fn warehouse_delete(&mut self, warehouse: WarehouseId) -> StoreResult<()>;
 
-    /// Creates or moves a ref. The kind and time of creation of an existing ref never change and a tag
-    /// never moves.
+    /// Creates or moves a ref. The kind of an existing ref never changes and a tag never moves; what was
+    /// deleted and made again in one transaction is deleted first.
     ///
     /// # Errors
-    /// `Contract` for any of these.
+    /// `Contract` for either of these.
     fn ref_put(&mut self, warehouse: WarehouseId, record: &RefRecord) -> StoreResult<()>;
 
     /// Removes a ref.

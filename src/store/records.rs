@@ -85,8 +85,7 @@ pub struct RefRecord {
 }
 
 impl RefRecord {
-    /// Checks that this stored ref may become `next`: its kind and time of creation stay, a tag stays
-    /// where it is.
+    /// Checks that this stored ref may become `next`: its kind stays, and a tag stays where it is.
     ///
     /// # Errors
     /// `Contract` with the rule that is broken.
@@ -95,8 +94,6 @@ impl RefRecord {
             "changed its kind"
         } else if self.kind == RefKind::Tag && self.commit != next.commit {
             "moved, and it is a tag"
-        } else if self.created_at != next.created_at {
-            "changed its time of creation"
         } else {
             return Ok(());
         };

@@ -121,6 +121,8 @@ struct Walk<'a> {
     open: BTreeSet<Place>,
     known: HashMap<CommitId, Arc<Commit>>,
     seen: HashSet<CommitId>,
+    /// The least place that was listed.
+    lowest: Option<Place>,
     /// The walk was resumed: `seen` lacks what was listed before.
     resumed: bool,
 }
@@ -134,6 +136,7 @@ impl<'a> Walk<'a> {
             open: BTreeSet::new(),
             known: HashMap::new(),
             seen: HashSet::new(),
+            lowest: None,
             resumed: false,
         }
     }
@@ -153,13 +156,15 @@ impl<'a> Walk<'a> {
         filter: &'a LogFilter,
         page_key: &[u8],
     ) -> Result<Self> {
-        let (start, last, frontier) =
+        let PageKey { start, last, lowest, frontier } =
             read_page_key(page_key).map_err(|_| Error::invalid("invalid page token of a log"))?;
         if frontier.is_empty() {
             return Self::walk_to(commits, filter, start, last);
         }
         let mut walk = Self::empty(commits, filter, start);
         walk.open(&frontier)?;
+        let commit = commits.commit(lowest)?;
+        walk.lowest = Some((commit.committed_at, commit.generation, lowest));
         walk.resumed = true;
         Ok(walk)
     }
@@ -183,6 +188,7 @@ impl<'a> Walk<'a> {
     fn page_key(&self, last: CommitId) -> Vec<u8> {
         let mut out = Writer::new();
         out.byte(PAGE_KEY_FORMAT).raw(self.start.as_bytes()).raw(last.as_bytes());
+        out.raw(self.lowest.map_or(last, |(_, _, id)| id).as_bytes());
         if self.open.len() <= LOG_FRONTIER_MAX {
             for (_, _, id) in &self.open {
                 out.raw(id.as_bytes());
@@ -206,6 +212,7 @@ impl<'a> Walk<'a> {
     fn next(&mut self) -> Result<Option<Logged>> {
         let Some(place) = self.open.pop_last() else { return Ok(None) };
         let id = place.2;
+        self.lowest = Some(self.lowest.map_or(place, |lowest| lowest.min(place)));
         let commit = match self.known.remove(&id) {
             Some(commit) => commit,
             None => self.commits.commit(id)?,
@@ -228,16 +235,27 @@ impl<'a> Walk<'a> {
             return Ok(Some((id, commit)));
         }
         let places = self.open(&new)?;
-        if self.resumed && places.iter().any(|parent| *parent > place) {
-            // A parent newer than its child: it may have been listed before the walk was resumed.
+        if self.resumed && places.iter().any(|parent| Some(*parent) >= self.lowest) {
+            // A parent newer than something listed: it may itself have been, before the walk was resumed.
             *self = Self::walk_to(self.commits, self.filter, self.start, id)?;
         }
         Ok(Some((id, commit)))
     }
 }
 
-/// The start of a log, the commit listed last, and the commits that come next (none if too many).
-fn read_page_key(bytes: &[u8]) -> Result<(CommitId, CommitId, Vec<CommitId>), CodecError> {
+/// What the key of a page says.
+struct PageKey {
+    /// Where the log begins.
+    start: CommitId,
+    /// What was listed last.
+    last: CommitId,
+    /// What was listed with the least place.
+    lowest: CommitId,
+    /// The commits that come next; none if they are too many.
+    frontier: Vec<CommitId>,
+}
+
+fn read_page_key(bytes: &[u8]) -> Result<PageKey, CodecError> {
     let mut reader = Reader::new(bytes);
     match reader.byte()? {
         PAGE_KEY_FORMAT => {}
@@ -251,6 +269,7 @@ fn read_page_key(bytes: &[u8]) -> Result<(CommitId, CommitId, Vec<CommitId>), Co
     };
     let start = id()?.ok_or(CodecError::Truncated)?;
     let last = id()?.ok_or(CodecError::Truncated)?;
+    let lowest = id()?.ok_or(CodecError::Truncated)?;
     let mut frontier = Vec::new();
     while let Some(next) = id()? {
         if frontier.len() >= LOG_FRONTIER_MAX || frontier.contains(&next) {
@@ -258,7 +277,7 @@ fn read_page_key(bytes: &[u8]) -> Result<(CommitId, CommitId, Vec<CommitId>), Co
         }
         frontier.push(next);
     }
-    Ok((start, last, frontier))
+    Ok(PageKey { start, last, lowest, frontier })
 }
 
 /// The keys at a path and below it.

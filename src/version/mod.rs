@@ -11,6 +11,7 @@ pub mod conflict;
 pub mod content;
 pub mod diff;
 pub mod error;
+pub mod fsck;
 pub mod graph;
 pub mod history;
 pub mod key;

@@ -195,10 +195,7 @@ pub fn is_default(path: &NamespacePath) -> bool {
 }
 
 fn same_path(found: &Found, path: &ContentPath) -> bool {
-    let (name, levels) = match found.entry.path.split_last() {
-        Some(split) => split,
-        None => return false,
-    };
+    let Some((name, levels)) = found.entry.path.split_last() else { return false };
     *name == path.name && levels == path.namespace.levels()
 }
 

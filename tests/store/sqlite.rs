@@ -80,7 +80,9 @@ fn what_was_committed_is_there_after_reopening() {
     assert_filled(&store);
     drop(store);
     for _ in 0..2 {
-        assert_filled(&open(&path).unwrap());
+        let store = open(&path).unwrap();
+        assert_filled(&store);
+        assert_eq!(store.integrity_problems(10).unwrap(), Vec::<String>::new());
     }
     assert_filled(&open_read_only(&path).unwrap());
 }
@@ -162,6 +164,19 @@ fn a_second_server_is_refused() {
 }
 
 #[test]
+fn another_name_of_the_file_does_not_get_around_the_lock() {
+    let (folder, path) = folder();
+    let link = folder.path().join("link.sqlite");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let store = open(&path).unwrap();
+    assert_not_done(open(&link), "is in use by another nunatak process");
+    assert_not_done(open(&folder.path().join("./meta.sqlite")), "is in use");
+    fill(&store);
+    drop(store);
+    assert_filled(&open(&link).unwrap());
+}
+
+#[test]
 fn a_newer_schema_is_refused_and_left_alone() {
     let (_folder, path) = folder();
     fill(&open(&path).unwrap());
@@ -219,8 +234,8 @@ fn places_without_a_store_are_refused() {
     assert_not_done(open_read_only(&path), "meta.sqlite");
     assert!(!path.exists(), "looking makes no file");
     assert_not_done(open(&folder.path().join("none/meta.sqlite")), "none/meta.sqlite");
-    assert_not_done(open(folder.path()), "");
-    assert_not_done(open_read_only(folder.path()), "");
+    assert_not_done(open(folder.path()), "is not a file");
+    assert_not_done(open_read_only(folder.path()), "is not a file");
     fs::write(&path, "").unwrap();
     assert_format(open_read_only(&path), "start the server once");
     fill(&open(&path).unwrap());
@@ -324,6 +339,7 @@ fn flipped_bytes_are_never_a_crash() {
     fill(&store);
     drop(store);
     let whole = fs::read(&path).unwrap();
+    let mut noticed = 0;
     for at in (0..whole.len()).step_by(if whole.len() > 100_000 { 613 } else { 61 }) {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x55;
@@ -331,8 +347,13 @@ fn flipped_bytes_are_never_a_crash() {
         fs::write(&file, damaged).unwrap();
         if let Ok(store) = open_read_only(&file) {
             let _seen = read_everything(&store);
+            noticed +=
+                u32::from(!matches!(store.integrity_problems(3), Ok(none) if none.is_empty()));
+        } else {
+            noticed += 1;
         }
     }
+    assert!(noticed > 0);
 }
 
 fn read_everything(store: &SqliteStore) -> Result<(), StoreError> {

@@ -167,13 +167,20 @@ impl PartitionSpec {
         Ok(spec)
     }
 
-    /// Checks names against each other and against the columns of a schema, for a new spec.
+    /// Checks names and ids against each other and names against the columns of a schema, for a new
+    /// spec.
     ///
     /// # Errors
     /// `InvalidInput` that names the rule.
     pub fn check_names(&self, index: &Index<'_>) -> Result<()> {
         let mut names = BTreeSet::new();
+        let mut ids = BTreeSet::new();
         for field in &self.fields {
+            if let Some(id) = field.field_id
+                && !ids.insert(id)
+            {
+                return Err(Error::invalid(format!("Cannot use partition field id twice: {id}")));
+            }
             let name = &field.name;
             let refuse = |text: &str| Err(Error::invalid(format!("{text}: {name}")));
             if let Some(column) = index.id_of(name)
@@ -265,10 +272,6 @@ fn read_fields(value: &Value) -> Result<Vec<PartitionField>> {
             "Cannot parse spec with missing field IDs: {missing} missing of {} fields.",
             fields.len()
         )));
-    }
-    let ids: BTreeSet<_> = fields.iter().filter_map(|field| field.field_id).collect();
-    if missing == 0 && ids.len() != fields.len() {
-        return Err(Error::invalid("Cannot parse spec: two fields have the same field ID"));
     }
     Ok(fields)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::json::{self, Node, deserialize_raw};
 use crate::base::error::{Error, Result};
@@ -72,9 +72,10 @@ impl Snapshot {
             raw: json::compact(text),
         };
         node.string_opt("key-id")?;
-        if snapshot.id < 0 || snapshot.sequence_number < 0 {
+        // Early writers gave negative ids too; -1 alone means "no snapshot" in old documents.
+        if snapshot.id == -1 || snapshot.sequence_number < 0 {
             return Err(Error::invalid(format!(
-                "Invalid snapshot: negative id {} or sequence number {}",
+                "Invalid snapshot: id {} or sequence number {}",
                 snapshot.id, snapshot.sequence_number
             )));
         }
@@ -123,15 +124,27 @@ pub enum SnapshotRefKind {
     Tag,
 }
 
-/// A named snapshot with its retention.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A named snapshot with its retention. Equal if all fields are, in whatever order they were written.
+#[derive(Clone, Debug)]
 pub struct SnapshotRef {
     /// The snapshot.
     pub snapshot_id: i64,
     /// Branch or tag.
     pub kind: SnapshotRefKind,
+    /// Retention and fields that are not known.
+    settings: Map<String, Value>,
     raw: Arc<str>,
 }
+
+impl PartialEq for SnapshotRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.snapshot_id == other.snapshot_id
+            && self.kind == other.kind
+            && self.settings == other.settings
+    }
+}
+
+impl Eq for SnapshotRef {}
 
 deserialize_raw!(SnapshotRef);
 
@@ -140,7 +153,8 @@ impl SnapshotRef {
     #[must_use]
     pub fn branch(snapshot_id: i64) -> Self {
         let raw = format!(r#"{{"snapshot-id":{snapshot_id},"type":"branch"}}"#);
-        Self { snapshot_id, kind: SnapshotRefKind::Branch, raw: Arc::from(raw) }
+        let kind = SnapshotRefKind::Branch;
+        Self { snapshot_id, kind, settings: Map::new(), raw: Arc::from(raw) }
     }
 
     /// Reads a ref.
@@ -149,11 +163,7 @@ impl SnapshotRef {
     /// `InvalidInput` for a missing or mistyped field, or retention that the kind does not have.
     pub fn parse(text: &str) -> Result<Self> {
         let value = json::parse("snapshot reference", text)?;
-        Self::read(Node::of("snapshot reference", &value)?, json::compact(text))
-    }
-
-    /// Reads the fields of a ref from an object that may hold others.
-    pub(super) fn read(node: Node<'_>, raw: Arc<str>) -> Result<Self> {
+        let node = Node::of("snapshot reference", &value)?;
         let snapshot_id = node.long("snapshot-id")?;
         let kind = match node.string("type")?.to_ascii_lowercase().as_str() {
             "branch" => SnapshotRefKind::Branch,
@@ -181,7 +191,10 @@ impl SnapshotRef {
         };
         match problem {
             Some(problem) => Err(Error::invalid(problem)),
-            None => Ok(Self { snapshot_id, kind, raw }),
+            None => {
+                let settings = node.others(&["snapshot-id", "type"]);
+                Ok(Self { snapshot_id, kind, settings, raw: json::compact(text) })
+            }
         }
     }
 

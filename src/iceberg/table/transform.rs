@@ -55,7 +55,7 @@ impl Transform {
     /// Refuses widths that mean nothing.
     ///
     /// # Errors
-    /// `InvalidInput` for a width of 0.
+    /// `InvalidInput` for a width that is missing, 0 or too large.
     pub fn check(&self) -> Result<()> {
         match self {
             Self::Bucket(0) => {
@@ -71,8 +71,14 @@ impl Transform {
             | Self::Month
             | Self::Day
             | Self::Hour
-            | Self::Void
-            | Self::Other(_) => Ok(()),
+            | Self::Void => Ok(()),
+            Self::Other(text) => {
+                let lower = text.to_ascii_lowercase();
+                if lower.starts_with("bucket") || lower.starts_with("truncate") {
+                    return Err(Error::invalid(format!("Invalid width of transform: {text}")));
+                }
+                Ok(())
+            }
         }
     }
 

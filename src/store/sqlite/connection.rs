@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::SqliteOptions;
 use crate::base::limits;
-use crate::store::interface::StoreResult;
+use crate::store::interface::{Certainty, StoreError, StoreResult};
 
 /// Distinct statements of this module, with some room.
 const STATEMENTS: usize = 64;
@@ -75,7 +75,17 @@ pub(super) fn open(path: &Path, options: &SqliteOptions, role: Role) -> StoreRes
 
 /// Settings that need the file to be ours; only the writer makes them.
 pub(super) fn prepare_wal(connection: &Connection) -> StoreResult<()> {
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Unavailable {
+            message: format!(
+                "no write-ahead log can be kept here (SQLite says {mode:?}); the file must lie on \
+                 a local disk, not on a network file system"
+            ),
+            certainty: Certainty::NotDone,
+        });
+    }
     connection.pragma_update_and_check(
         None,
         "wal_autocheckpoint",

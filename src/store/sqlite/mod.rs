@@ -20,6 +20,7 @@ mod txn;
 mod warehouses;
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,10 +99,12 @@ impl SqliteStore {
     /// `Unavailable` if the file is in use or cannot be opened, `Format` if it belongs to another program or
     /// to a newer version, `Corrupt` if it is damaged.
     pub fn open(path: &Path, options: SqliteOptions) -> StoreResult<Self> {
-        let lock = FileLock::exclusive(path)?;
         create(path)?;
+        // By whichever name the file is opened, its lock has one name.
+        let path = resolve(path)?;
+        let lock = FileLock::exclusive(&path)?;
         let store = Self {
-            path: path.to_owned(),
+            path,
             options,
             readers: Role::Reader,
             idle: Idle::default(),
@@ -121,16 +124,14 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`]; also `Format` for an older schema, which the next server start updates.
     pub fn open_read_only(path: &Path, options: SqliteOptions) -> StoreResult<Self> {
-        let unreadable =
-            |error: std::io::Error| unavailable(format!("{}: {error}", path.display()));
-        File::open(path).map(drop).map_err(unreadable)?;
-        let lock = FileLock::shared(path)?;
-        let writable = OpenOptions::new().write(true).open(path).is_ok();
+        let path = resolve(path)?;
+        let lock = FileLock::shared(&path)?;
+        let writable = OpenOptions::new().write(true).open(&path).is_ok();
         let mut wal = path.as_os_str().to_owned();
         wal.push("-wal");
         let wal_is_empty = std::fs::metadata(&wal).map_or(true, |wal| wal.len() == 0);
         let store = Self {
-            path: path.to_owned(),
+            path,
             options,
             readers: if !writable && wal_is_empty { Role::Immutable } else { Role::Spectator },
             idle: Idle::default(),
@@ -157,7 +158,8 @@ impl SqliteStore {
     /// Moves pages from the write-ahead log to the database file, from a connection of its own, so that
     /// commits need not. To be called every few seconds while the store is written.
     ///
-    /// Writers go on meanwhile, unless the log has grown long: then they wait for its last pages.
+    /// Writers go on meanwhile, unless the log has grown long: then they wait for its last pages. What a
+    /// read transaction still needs stays in the log until that one ends, so reads are to be short.
     ///
     /// # Errors
     /// `Unavailable`. Nothing is lost then; the log only grows.
@@ -181,7 +183,26 @@ impl SqliteStore {
         Ok(done)
     }
 
-    /// The path of the database file.
+    /// What SQLite finds wrong with the file's structure, at most `limit` lines; reads the whole file.
+    ///
+    /// That the rows agree with each other is for the layers above to verify.
+    ///
+    /// # Errors
+    /// `Unavailable`, or `Corrupt` where the damage stops the search.
+    pub fn integrity_problems(&self, limit: u32) -> StoreResult<Vec<String>> {
+        self.settle_before_read()?;
+        let connection = self.reader()?;
+        let mut problems = Vec::new();
+        connection.pragma(None, "integrity_check", limit, |row| {
+            problems.push(row.get::<_, String>(0)?);
+            Ok(())
+        })?;
+        self.idle.give(connection);
+        problems.retain(|line| line != "ok");
+        Ok(problems)
+    }
+
+    /// The path of the database file, without links.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -300,17 +321,32 @@ fn run_checkpoint(connection: &Connection, mode: &str) -> StoreResult<Checkpoint
 
 /// Makes the file for us alone if it is not there, and its name durable.
 fn create(path: &Path) -> StoreResult<()> {
-    let failed = |error: std::io::Error| unavailable(format!("{}: {error}", path.display()));
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
-        Err(error) => return Err(failed(error)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(about_path(path, &error)),
     }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| about_path(folder, &error))
+}
+
+/// The path of a file that is there, without links.
+fn resolve(path: &Path) -> StoreResult<PathBuf> {
+    let resolved = path.canonicalize().map_err(|error| about_path(path, &error))?;
+    if resolved.is_file() {
+        Ok(resolved)
+    } else {
+        Err(unavailable(format!("{} is not a file", path.display())))
+    }
+}
+
+fn about_path(path: &Path, error: &std::io::Error) -> StoreError {
+    unavailable(format!("{}: {error}", path.display()))
 }
 
 fn unavailable(message: String) -> StoreError {

@@ -100,8 +100,15 @@ pub(super) fn put(
     };
     there.check_move(record)?;
     connection
-        .prepare_cached("UPDATE refs SET head = ?3 WHERE warehouse = ?1 AND name = ?2")?
-        .execute((signed(warehouse.0)?, &record.name, record.commit.as_bytes()))?;
+        .prepare_cached(
+            "UPDATE refs SET head = ?3, created_at = ?4 WHERE warehouse = ?1 AND name = ?2",
+        )?
+        .execute((
+            signed(warehouse.0)?,
+            &record.name,
+            record.commit.as_bytes(),
+            record.created_at.as_micros(),
+        ))?;
     Ok(())
 }
 

@@ -50,6 +50,21 @@ impl Publisher {
     }
 
     fn group(&self, mut jobs: Vec<Job>) {
+        // Changes of the list of warehouses are rare, write at once, and may be refused by the store:
+        // each is a group by itself, in its place.
+        let alone = |job: &Job| matches!(job.work, Work::Warehouse(_));
+        if jobs.len() > 1
+            && let Some(at) = jobs.iter().position(alone)
+        {
+            let mut later = jobs.split_off(at);
+            let rest = later.split_off(1);
+            for part in [jobs, later, rest] {
+                if !part.is_empty() {
+                    self.group(part);
+                }
+            }
+            return;
+        }
         // A bug in one change must not end all writing: the transaction is dropped, heads are read again.
         let published = std::panic::catch_unwind(AssertUnwindSafe(|| self.publish(&mut jobs)));
         let published = published.unwrap_or_else(|_| {
@@ -320,8 +335,8 @@ fn write_refs(draft: &mut Draft<'_>) -> Result<()> {
         let stored = draft.txn.ref_get(warehouse, &name)?;
         match record {
             Some(record) => {
-                // A name that was freed and taken again in one group may change its kind.
-                if stored.is_some_and(|stored| stored.kind != record.kind) {
+                // A name that was freed and taken again in one group may do what a ref alone may not.
+                if stored.is_some_and(|stored| stored.check_move(&record).is_err()) {
                     draft.txn.ref_delete(warehouse, &name)?;
                 }
                 draft.txn.ref_put(warehouse, &record)?;

@@ -245,8 +245,9 @@ impl<'a> Plan<'a> {
             let Some(parent) = parent_key(&state.entry.path) else { continue };
             let changes = self.changes;
             let Some(touched) = changes.keys.get(&parent) else { continue };
-            let there = self.placed.contains_key(&parent) && !orphans.contains(&parent);
-            if there || self.undecided_at(&parent, touched) {
+            let orphaned = orphans.contains(&parent);
+            let there = self.placed.contains_key(&parent) || self.undecided_at(&parent, touched);
+            if there && !orphaned {
                 continue;
             }
             match self.adopt(&state, touched) {

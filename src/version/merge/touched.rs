@@ -110,7 +110,8 @@ impl Changes {
     }
 
     fn add(&mut self, key: Bytes, touched: Touched) -> Result<(), VersionError> {
-        let slots: [(_, fn(&mut Trio) -> &mut Option<Arc<State>>); 3] = [
+        type Slot = fn(&mut Trio) -> &mut Option<Arc<State>>;
+        let slots: [(_, Slot); 3] = [
             (&touched.base, |trio| &mut trio.base),
             (&touched.ours, |trio| &mut trio.ours),
             (&touched.theirs, |trio| &mut trio.theirs),

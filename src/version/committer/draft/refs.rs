@@ -9,6 +9,7 @@ use super::{Draft, DraftCommit, check_head, first_line};
 use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::hash::Digest;
 use crate::base::ids::{CommitId, WarehouseId};
+use crate::base::limits::PAGE_ITEMS_MAX;
 use crate::store::records::{RefAction, RefKind, RefLogRecord, RefRecord, WarehouseRecord};
 use crate::tree::{self, NodeRef};
 use crate::version::commit::Commit;
@@ -150,9 +151,29 @@ impl Draft<'_> {
                 Ok(Some(record.clone()))
             }
             WarehouseRequest::Delete(id) => {
+                self.check_empty(*id)?;
                 self.txn.warehouse_delete(*id)?;
                 self.wrote_warehouses = true;
                 Ok(None)
+            }
+        }
+    }
+
+    /// Checks that no ref of a warehouse holds anything, in the transaction that deletes it.
+    fn check_empty(&mut self, warehouse: WarehouseId) -> Result<()> {
+        let mut after: Option<String> = None;
+        loop {
+            let refs = self.txn.ref_list(warehouse, None, "", after.as_deref(), PAGE_ITEMS_MAX)?;
+            let Some(last) = refs.last() else { return Ok(()) };
+            after = Some(last.name.clone());
+            for record in refs {
+                let snapshot = self.repository.snapshot(warehouse, record.commit)?;
+                if !snapshot.scan(&[], None, 1)?.is_empty() {
+                    return Err(Error::new(
+                        ErrorKind::NotEmpty(Entity::Warehouse),
+                        format!("the warehouse is not empty: '{}' holds something", record.name),
+                    ));
+                }
             }
         }
     }
