@@ -2,7 +2,7 @@
 
 use super::{Catalog, OpContext};
 use crate::base::clock::Timestamp;
-use crate::base::error::{Entity, Error, Result};
+use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::ids::WarehouseId;
 use crate::base::name::{RefName, WarehouseName};
 use crate::base::page::{Page, PageRequest};
