@@ -38,6 +38,8 @@ pub enum Command {
     Serve(Box<Flags>),
     /// Show the settings that a server would run with, and where each comes from.
     Config(Box<Flags>),
+    /// Check a data directory that no server has open: history, tree, ref log, metadata files.
+    Verify(Box<Flags>),
     /// Work with warehouses.
     #[command(subcommand)]
     Warehouse(warehouse::Command),

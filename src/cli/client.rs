@@ -129,11 +129,11 @@ impl Client {
             let joint = if path.contains('?') { '&' } else { '?' };
             let mut url = path.to_owned();
             if let Some(limit) = limit {
-                url.push_str(&format!("{joint}limit={}", limit.saturating_sub(items.len())));
+                url = format!("{url}{joint}limit={}", limit.saturating_sub(items.len()));
             }
             if let Some(token) = &token {
                 let joint = if url.contains('?') { '&' } else { '?' };
-                url.push_str(&format!("{joint}page_token={}", escape(token)));
+                url = format!("{url}{joint}page_token={}", escape(token));
             }
             let mut page = self.call(Method::GET, &url, None).await?;
             if let Value::Array(found) = page["items"].take() {

@@ -52,6 +52,9 @@ fn run(cli: Cli, out: &mut dyn Write) -> Result<(), Failed> {
         Command::Config(flags) => {
             return commands::config::run(flags, &mut Output::new(out, cli.json));
         }
+        Command::Verify(flags) => {
+            return commands::verify::run(flags, &mut Output::new(out, cli.json));
+        }
         _ => {}
     }
     let variables = server::config::client_variables();

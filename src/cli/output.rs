@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use super::error::Failed;
 
+/// A column of a table: its name, and its cell of an item.
+pub type Column = (&'static str, fn(&Value) -> String);
+
 /// Where answers go, and in which form.
 pub struct Output<'a> {
     out: &'a mut dyn Write,
@@ -54,11 +57,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn list(
-        &mut self,
-        list: &Value,
-        columns: &[(&str, fn(&Value) -> String)],
-    ) -> Result<(), Failed> {
+    pub fn list(&mut self, list: &Value, columns: &[Column]) -> Result<(), Failed> {
         if self.json {
             return self.json(list);
         }
@@ -70,11 +69,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn table(
-        &mut self,
-        rows: &[Value],
-        columns: &[(&str, fn(&Value) -> String)],
-    ) -> Result<(), Failed> {
+    pub fn table(&mut self, rows: &[Value], columns: &[Column]) -> Result<(), Failed> {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(columns.iter().map(|(name, _)| name.to_uppercase()));
@@ -105,7 +100,8 @@ impl<'a> Output<'a> {
                     .join(", "),
                 other => text(other),
             };
-            writeln!(self.out, "{:<16}{}", format!("{name}:"), printable(&shown))?;
+            let line = format!("{:<16}{}", format!("{name}:"), printable(&shown));
+            writeln!(self.out, "{}", line.trim_end())?;
         }
         Ok(())
     }

@@ -41,7 +41,6 @@ impl Route {
 }
 
 /// Builds the service of all doors.
-#[must_use]
 pub fn router(state: AppState, hosts: Hosts) -> Router {
     let mut router = Router::new();
     for route in management::routes().into_iter().chain(system_routes()) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::config::Config;
 use crate::auth::context::OpContext;
 use crate::base::clock::{SharedClock, SystemClock};
-use crate::base::entropy::OsEntropy;
+use crate::base::entropy::{OsEntropy, SharedEntropy};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::METADATA_CACHE_BYTES;
 use crate::base::name::WarehouseName;
@@ -83,9 +83,9 @@ pub async fn build(config: &Config) -> Result<Parts> {
         warehouse_root: config.warehouse_location.clone(),
         default_warehouse: WarehouseName::parse(FIRST_WAREHOUSE)?,
     };
-    let entropy = Arc::new(OsEntropy::default());
+    let entropy: SharedEntropy = Arc::new(OsEntropy::default());
     let shared: Arc<dyn MetaStore> = Arc::<MeteredStore<SqliteStore>>::clone(&store);
-    let catalog = Catalog::open(shared, files, Arc::clone(&clock), entropy.clone(), options)?;
+    let catalog = Catalog::open(shared, files, Arc::clone(&clock), Arc::clone(&entropy), options)?;
     first_warehouse(&catalog).await?;
     Ok(Parts { state: AppState { catalog, clock, entropy, metrics }, store })
 }

@@ -9,3 +9,4 @@ pub mod listen;
 pub mod run;
 pub mod shutdown;
 pub mod tasks;
+pub mod verify;

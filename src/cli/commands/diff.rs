@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::cli::Session;
 use crate::cli::client::escape;
 use crate::cli::error::Failed;
-use crate::cli::output::{path, text};
+use crate::cli::output::{Column, path, text};
 
 /// Which refs.
 #[derive(Debug, clap::Args)]
@@ -32,13 +32,13 @@ pub enum Depth {
 }
 
 /// The columns of a diff.
-pub const COLUMNS: &[(&str, fn(&Value) -> String)] = &[
+pub const COLUMNS: &[Column] = &[
     ("change", |item| text(&item["change"])),
     ("kind", |item| text(&item["kind"])),
     ("path", named),
 ];
 
-const TABLE_COLUMNS: &[(&str, fn(&Value) -> String)] = &[
+const TABLE_COLUMNS: &[Column] = &[
     ("change", |item| text(&item["change"])),
     ("kind", |item| text(&item["kind"])),
     ("path", named),

@@ -17,6 +17,7 @@ pub mod revert;
 pub mod serve;
 pub mod show;
 pub mod tag;
+pub mod verify;
 pub mod warehouse;
 
 /// Runs a client command.
@@ -25,7 +26,7 @@ pub mod warehouse;
 /// With what went wrong and the exit code.
 pub async fn run(command: Command, session: &mut Session<'_>) -> Result<(), Failed> {
     match command {
-        Command::Serve(_) | Command::Config(_) => {
+        Command::Serve(_) | Command::Config(_) | Command::Verify(_) => {
             Err(Failed::new("this command needs no connection"))
         }
         Command::Warehouse(command) => warehouse::run(command, session).await,
