@@ -7,6 +7,7 @@ import itertools
 import pytest
 import requests
 from clients import TIMEOUT, Warehouse, expect
+
 from server import Server
 
 _numbers = itertools.count(1)

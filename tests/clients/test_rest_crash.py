@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 import requests
-from clients import Warehouse, expect
+from clients import Warehouse, change, expect, set_properties
+
 from server import Server, binary, nunatak
 
 NS = ("sales",)
@@ -212,4 +213,65 @@ def test_two_sigterms_and_a_request_in_flight(data):
     for thread in threads:
         thread.join()
     assert set(results) <= {200, 503, 429}, set(results)
+    verify(data)
+
+
+def test_transactions_and_merges_are_whole_after_kill_9(data):
+    """Tables that are always changed together are equal after a crash; a merge is there or not."""
+    server = Server(data).start()
+    lake = Warehouse(server)
+    main = lake.iceberg("main")
+    expect(main.create_namespace("sales"))
+    names = [f"t{number}" for number in range(6)]
+    for name in names:
+        expect(main.create_table(NS, name), 200)
+    done = [0]
+    for round_number in range(3):
+        stop = threading.Event()
+
+        def transact() -> None:
+            try:
+                iceberg = Warehouse(server).iceberg("main")  # noqa: B023
+                while True:
+                    number = str(done[0] + 1)
+                    changes = [change(NS, name, set_properties(n=number)) for name in names]
+                    expect(iceberg.transact(*changes), 204)
+                    done[0] += 1
+                    if done[0] % 40 == 0:
+                        stop.set()  # noqa: B023
+            except requests.RequestException:
+                return
+
+        def merge() -> None:
+            try:
+                number = 0
+                while True:
+                    branch = f"b{round_number}x{number}"  # noqa: B023
+                    lake.branch(branch)
+                    iceberg = lake.iceberg(branch)
+                    for name in ("left", "right"):
+                        expect(iceberg.create_table(NS, f"{branch}{name}"), 200)
+                    expect(lake.merge(branch), 200)
+                    number += 1
+            except requests.RequestException:
+                return
+
+        threads = [threading.Thread(target=transact), threading.Thread(target=merge)]
+        for thread in threads:
+            thread.start()
+        stop.wait(60)
+        server.kill()
+        for thread in threads:
+            thread.join()
+        verify(data)
+        server.start()
+        lake = Warehouse(server)
+        main = lake.iceberg("main")
+        values = {expect(main.load(NS, name), 200)["metadata"]["properties"].get("n") for name in names}
+        assert len(values) == 1 and int(values.pop()) in (done[0], done[0] + 1)
+        merged = [name for name in main.tables(NS) if name.startswith("b")]
+        lefts = {name.removesuffix("left") for name in merged if name.endswith("left")}
+        rights = {name.removesuffix("right") for name in merged if name.endswith("right")}
+        assert lefts == rights
+    server.stop()
     verify(data)

@@ -126,6 +126,7 @@ def judge(title: str, outcomes: dict, aborts: dict, failures: dict, reports: Pat
 def with_own_server() -> tuple[int, int]:
     """Both views of a server started for the purpose."""
     from clients import Warehouse, expect
+
     from server import Server
 
     aborts = expectations("expected_aborts.txt")

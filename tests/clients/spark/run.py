@@ -20,6 +20,7 @@ JOB_SECONDS = 300
 sys.path.insert(0, str(SPARK.parent))
 
 from clients import Warehouse  # noqa: E402
+
 from server import Server  # noqa: E402
 
 
