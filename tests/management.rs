@@ -1,5 +1,7 @@
 //! The management API in process: real catalog and store, no sockets.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "management/app.rs"]
 mod app;
 #[path = "management/doors.rs"]
