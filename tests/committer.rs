@@ -232,6 +232,51 @@ async fn many_writers_of_one_branch_all_succeed() {
     assert_eq!(seen, made);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn branches_from_unstored_trees_stay_readable() {
+    let house = Arc::new(house().await);
+    house.namespace("main", "sales").await.unwrap();
+    let mut branch = "main".to_owned();
+    for generation in 0..4 {
+        let mut tasks = Vec::new();
+        for writer in 0..150 {
+            let (house, branch) = (Arc::clone(&house), branch.clone());
+            tasks.push(tokio::spawn(async move {
+                let name = format!("t{generation}_{writer}");
+                house.put(&branch, &["sales", &name], &format!("file:///w/{name}")).await.unwrap()
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        // Every commit is readable without what this process remembers, and the next branch starts
+        // from the one whose tree is farthest from a stored one.
+        let fresh = Arc::new(Repository::new(Arc::clone(&house.store)));
+        let mut chain = Vec::new();
+        let mut at = Some(house.head(&branch));
+        while let Some(id) = at {
+            let stored = fresh.commit(house.warehouse, id).unwrap();
+            fresh.snapshot(house.warehouse, id).unwrap();
+            at = stored.commit.parents.first().copied();
+            chain.push((id, stored.root.is_some()));
+        }
+        let (mut depth, mut deepest) = (0, (0, house.head(&branch)));
+        for (id, stored) in chain.iter().rev() {
+            depth = if *stored { 0 } else { depth + 1 };
+            deepest = deepest.max((depth, *id));
+        }
+        branch = format!("b{generation}");
+        let create = RefRequest {
+            warehouse: house.warehouse,
+            name: RefName::parse(&branch).unwrap(),
+            actor: "ann".to_owned(),
+            reason: String::new(),
+            change: RefChange::Create { kind: RefKind::Branch, to: deepest.1 },
+        };
+        house.committer.change_ref(create).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn one_bad_request_fails_alone() {
     let house = Arc::new(house().await);

@@ -227,7 +227,7 @@ impl<'t> Draft<'t> {
                 head,
                 commit: Arc::clone(&draft.commit),
                 root: draft.root,
-                unstored: 0,
+                unstored: if draft.keep_tree { 0 } else { REPLAY_COMMITS_MAX },
                 last_draft: Some(index),
             });
         }
@@ -239,7 +239,9 @@ impl<'t> Draft<'t> {
             head,
             commit: Arc::clone(&self.repository.commit(warehouse, head)?.commit),
             root: snapshot.root(),
-            unstored: 0,
+            // A branch that starts from a commit without a stored tree stores its next one: chains of
+            // such commits must not grow from branch to branch.
+            unstored: if snapshot.overlay().is_some() { REPLAY_COMMITS_MAX } else { 0 },
             last_draft: None,
         })
     }
