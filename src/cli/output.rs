@@ -100,7 +100,7 @@ impl<'a> Output<'a> {
                     .join(", "),
                 other => text(other),
             };
-            let line = format!("{:<16}{}", format!("{name}:"), printable(&shown));
+            let line = format!("{:<15} {}", format!("{name}:"), printable(&shown));
             writeln!(self.out, "{}", line.trim_end())?;
         }
         Ok(())
