@@ -8,7 +8,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, Uri, Version};
 
 use crate::base::error::{Error, ErrorKind, Result};
 
@@ -23,8 +23,9 @@ impl Hosts {
     /// Checks the request's `Host` (and the authority of an absolute URI) and its `Origin`.
     ///
     /// # Errors
-    /// `Forbidden` if one is foreign or not readable.
-    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<()> {
+    /// `Forbidden` if one is foreign or not readable; `InvalidInput` for a request of HTTP/1.1 to a bound
+    /// server that names no host (RFC 9112 section 3.2).
+    pub fn check(&self, version: Version, uri: &Uri, headers: &HeaderMap) -> Result<()> {
         let mut port = None;
         if let Some(authority) = uri.authority() {
             port = Some(self.authority(authority.as_str(), 80, "request target")?);
@@ -36,6 +37,9 @@ impl Hosts {
         }
         if hosts.next().is_some() {
             return Err(refused("Host", "given twice"));
+        }
+        if port.is_none() && self.bound.is_some() && version == Version::HTTP_11 {
+            return Err(Error::invalid("the request has no Host header"));
         }
         let mut origins = headers.get_all(ORIGIN).iter();
         if let Some(origin) = origins.next() {
@@ -124,7 +128,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(ORIGIN, origin.parse().unwrap());
         }
-        Hosts { bound: None }.check(&Uri::from_static("/x"), &headers).is_ok()
+        Hosts { bound: None }.check(Version::HTTP_11, &Uri::from_static("/x"), &headers).is_ok()
     }
 
     #[test]
@@ -178,8 +182,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, "10.0.0.7:8181".parse().unwrap());
         let hosts = Hosts { bound: Some("10.0.0.7".parse().unwrap()) };
-        assert!(hosts.check(&Uri::from_static("/"), &headers).is_ok());
+        assert!(hosts.check(Version::HTTP_11, &Uri::from_static("/"), &headers).is_ok());
         let absolute = Uri::from_static("http://evil.example/");
-        assert!(hosts.check(&absolute, &headers).is_err());
+        assert!(hosts.check(Version::HTTP_11, &absolute, &headers).is_err());
     }
 }

@@ -33,7 +33,7 @@ pub async fn run(State(stack): State<Stack>, mut request: Request, next: Next) -
     let door = Door::of(request.uri().path());
     let seen = Seen::of(&request);
 
-    let response = match stack.hosts.check(request.uri(), request.headers()) {
+    let response = match stack.hosts.check(request.version(), request.uri(), request.headers()) {
         Ok(()) => AssertUnwindSafe(next.run(request))
             .catch_unwind()
             .await
