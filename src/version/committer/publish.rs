@@ -126,6 +126,9 @@ impl Publisher {
         let mut draft = Draft::new(&self.repository, txn, self.clock.now());
         draft.lock(&touched(jobs)).map_err(GroupFailure::all)?;
         let outcomes = evaluate(&mut draft, jobs);
+        if let Some(error) = draft.broken.take() {
+            return Err(GroupFailure::all(error));
+        }
         if draft.is_empty() {
             return Ok(outcomes);
         }
@@ -309,7 +312,7 @@ fn evaluate(draft: &mut Draft<'_>, jobs: &mut [Job]) -> Vec<Outcome> {
             Work::Warehouse(request) => done(draft.change_warehouse(request)),
             Work::Synced(sequences) => {
                 draft.wrote_warehouses = true;
-                done(draft.txn.pending_files_remove(sequences).map_err(Error::from))
+                done(draft.ask(|txn| txn.pending_files_remove(sequences)))
             }
         };
         bytes += draft.files[files_before..].iter().map(|file| file.bytes.len()).sum::<usize>();

@@ -22,7 +22,7 @@ impl Draft<'_> {
         }
         let stored = match self.answers.get(&(request.warehouse, wanted.key.clone())) {
             Some(drafted) => Some(drafted.clone()),
-            None => self.txn.idempotency_get(request.warehouse, &wanted.key)?,
+            None => self.ask(|txn| txn.idempotency_get(request.warehouse, &wanted.key))?,
         };
         let Some(stored) = stored.filter(|stored| stored.expires_at > self.now) else {
             return Ok(None);

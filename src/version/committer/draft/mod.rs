@@ -17,7 +17,7 @@ use crate::base::limits::{
     CLOCK_AHEAD_SECONDS_MAX, COMMIT_OPERATIONS_MAX, CONTENT_OBJECT_BYTES_MAX, REPLAY_COMMITS_MAX,
 };
 use crate::base::name::{NamespacePath, RefName};
-use crate::store::interface::WriteTxn;
+use crate::store::interface::{StoreResult, WriteTxn};
 use crate::store::records::{IdempotencyRecord, RefKind, RefLogRecord, RefRecord};
 use crate::tree::{self, Change as TreeChange, Edit, NodeRef, Value};
 use crate::version::commit::{Commit, check_description};
@@ -71,6 +71,8 @@ pub(super) struct Draft<'t> {
     pub(super) files: Vec<NewFile>,
     answers: BTreeMap<(WarehouseId, String), IdempotencyRecord>,
     pub(super) wrote_warehouses: bool,
+    /// The first failure of the transaction: after it, nothing of the group can be published.
+    pub(super) broken: Option<Error>,
 }
 
 impl<'t> Draft<'t> {
@@ -94,7 +96,20 @@ impl<'t> Draft<'t> {
             files: Vec::new(),
             answers: BTreeMap::new(),
             wrote_warehouses: false,
+            broken: None,
         }
+    }
+
+    /// Asks the transaction; a failure is the whole group's, whichever request met it.
+    pub(super) fn ask<T>(
+        &mut self,
+        call: impl FnOnce(&mut (dyn WriteTxn + 't)) -> StoreResult<T>,
+    ) -> Result<T> {
+        call(&mut *self.txn).map_err(|error| {
+            let error = Error::from(error);
+            self.broken.get_or_insert_with(|| Error::new(error.kind(), error.message()));
+            error
+        })
     }
 
     pub(super) const fn now(&self) -> Timestamp {
@@ -120,7 +135,7 @@ impl<'t> Draft<'t> {
             by_warehouse.entry(*warehouse).or_default().push(name);
         }
         for (warehouse, names) in by_warehouse {
-            let records = self.txn.refs_lock(warehouse, &names)?;
+            let records = self.ask(|txn| txn.refs_lock(warehouse, &names))?;
             for (name, record) in names.into_iter().zip(records) {
                 self.refs.insert((warehouse, name.to_owned()), record);
             }

@@ -33,12 +33,11 @@ impl Draft<'_> {
         record: Option<RefRecord>,
         movement: Movement<'_>,
     ) -> Result<()> {
-        let last = match self.last_log.entry(warehouse) {
-            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::btree_map::Entry::Vacant(unknown) => {
-                unknown.insert(self.txn.ref_log_last(warehouse)?)
-            }
-        };
+        if !self.last_log.contains_key(&warehouse) {
+            let last = self.ask(|txn| txn.ref_log_last(warehouse))?;
+            self.last_log.insert(warehouse, last);
+        }
+        let last = self.last_log.entry(warehouse).or_default();
         let mut row = RefLogRecord {
             sequence: last.as_ref().map_or(1, |last| last.sequence + 1),
             name: name.to_owned(),
@@ -134,25 +133,25 @@ impl Draft<'_> {
     ) -> Result<Option<WarehouseRecord>> {
         match request {
             WarehouseRequest::Create { record, actor } => {
-                if self.txn.warehouse_get(&record.name)?.is_some() {
+                if self.ask(|txn| txn.warehouse_get(&record.name))?.is_some() {
                     return Err(Error::new(
                         ErrorKind::AlreadyExists(Entity::Warehouse),
                         format!("the warehouse '{}' exists already", record.name),
                     ));
                 }
-                let record = self.txn.warehouse_insert(record)?;
+                let record = self.ask(|txn| txn.warehouse_insert(record))?;
                 self.first_commit(&record, actor)?;
                 self.wrote_warehouses = true;
                 Ok(Some(record))
             }
             WarehouseRequest::Update(record) => {
-                self.txn.warehouse_update(record)?;
+                self.ask(|txn| txn.warehouse_update(record))?;
                 self.wrote_warehouses = true;
                 Ok(Some(record.clone()))
             }
             WarehouseRequest::Delete(id) => {
                 self.check_empty(*id)?;
-                self.txn.warehouse_delete(*id)?;
+                self.ask(|txn| txn.warehouse_delete(*id))?;
                 self.wrote_warehouses = true;
                 Ok(None)
             }
@@ -163,7 +162,8 @@ impl Draft<'_> {
     fn check_empty(&mut self, warehouse: WarehouseId) -> Result<()> {
         let mut after: Option<String> = None;
         loop {
-            let refs = self.txn.ref_list(warehouse, None, "", after.as_deref(), PAGE_ITEMS_MAX)?;
+            let refs = self
+                .ask(|txn| txn.ref_list(warehouse, None, "", after.as_deref(), PAGE_ITEMS_MAX))?;
             let Some(last) = refs.last() else { return Ok(()) };
             after = Some(last.name.clone());
             for record in refs {
