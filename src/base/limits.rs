@@ -105,3 +105,7 @@ pub const LOAD_ANSWERS_CACHE_BYTES: u64 = 128 * 1024 * 1024;
 pub const FILE_SYNC_MILLIS: u64 = 500;
 /// How often the store's write-ahead log is moved into its file, in seconds.
 pub const CHECKPOINT_SECONDS: u64 = 2;
+/// How often a call to an object store is repeated that failed for a moment.
+pub const OBJECT_STORE_RETRIES_MAX: usize = 5;
+/// Seconds after which such a call is not repeated any more; a commit waits for it.
+pub const OBJECT_STORE_RETRY_SECONDS_MAX: u64 = 8;

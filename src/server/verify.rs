@@ -2,6 +2,8 @@
 //!
 //! Changes nothing: opens the store read-only, also one that a killed server left.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::build::store_path;
@@ -66,7 +68,17 @@ pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report> {
         .build()
         .map_err(|error| Error::internal("no runtime for object stores").with_source(error))?;
     let snapshot = |warehouse: &WarehouseRecord, id| repository.snapshot(warehouse.id, id);
-    let file_exists = |location: &str| runtime.block_on(files.exists(location)).unwrap_or(false);
+    let unknown = RefCell::new(Unknown::default());
+    let file_exists = |location: &str| {
+        if unknown.borrow().is_down(location) {
+            unknown.borrow_mut().add(location, None);
+            return true;
+        }
+        runtime.block_on(files.exists(location)).unwrap_or_else(|error| {
+            unknown.borrow_mut().add(location, Some(&error));
+            true
+        })
+    };
     let probes = Probes { snapshot: &snapshot, file_exists: &file_exists };
     let mut told = |at| {
         let words = match at {
@@ -82,6 +94,7 @@ pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report> {
         .into_iter()
         .map(|problem| format!("store: {problem}"))
         .chain(found.problems)
+        .chain(unknown.take().problems())
         .collect();
     Ok(Report {
         warehouses: found.warehouses,
@@ -93,4 +106,37 @@ pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report> {
         log_rows: found.log_rows,
         problems,
     })
+}
+
+/// Files of which it could not be told whether they are there, by the store they are in. A store that
+/// does not answer is asked once, not once for each of its files.
+#[derive(Debug, Default)]
+struct Unknown {
+    stores: BTreeMap<String, (u64, String)>,
+}
+
+impl Unknown {
+    fn is_down(&self, location: &str) -> bool {
+        !Files::is_local(location) && self.stores.contains_key(store_of(location))
+    }
+
+    fn add(&mut self, location: &str, error: Option<&Error>) {
+        let why = || error.map(Error::chain).unwrap_or_default();
+        let (count, _) =
+            self.stores.entry(store_of(location).to_owned()).or_insert_with(|| (0, why()));
+        *count += 1;
+    }
+
+    fn problems(self) -> impl Iterator<Item = String> {
+        self.stores.into_iter().map(|(store, (count, why))| {
+            format!("it is not known whether {count} files in {store} are there: {why}")
+        })
+    }
+}
+
+/// Scheme and authority of a location.
+fn store_of(location: &str) -> &str {
+    let after = location.find("://").map_or(0, |at| at + 3);
+    let end = location.get(after..).and_then(|rest| rest.find('/'));
+    end.and_then(|end| location.get(..after + end)).unwrap_or(location)
 }

@@ -36,6 +36,13 @@ impl Files {
         Self { options, stores: RwLock::new(BTreeMap::new()) }
     }
 
+    /// Settings by which clients reach the same object stores, by their Iceberg names: endpoint, region,
+    /// path style. Never credentials.
+    #[must_use]
+    pub fn client_settings(&self) -> BTreeMap<String, String> {
+        stores::client_settings(&self.options)
+    }
+
     /// Whether a location is a local file or directory.
     #[must_use]
     pub fn is_local(location: &str) -> bool {
@@ -88,12 +95,10 @@ impl Files {
         match store.put_opts(&path, payload, options).await {
             Ok(_) => Ok(()),
             // The client repeats a request whose answer was lost; the first one may have done it.
-            Err(object_store::Error::AlreadyExists { .. })
-                if self.read(location).await.is_ok_and(|found| found == bytes) =>
-            {
-                Ok(())
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                if self.read(location).await? == bytes { Ok(()) } else { Err(taken(location)) }
             }
-            Err(error) => Err(stores::failure(location, error)),
+            Err(error) => Err(stores::write_failure(location, error)),
         }
     }
 

@@ -32,7 +32,8 @@ pub(super) async fn load(
     let asked = request::parameter(query.as_deref(), "warehouse")?.filter(|text| !text.is_empty());
     let prefix = prefix_of(&app.catalog, asked.as_deref())?;
     answer::json(&Config {
-        defaults: BTreeMap::new(),
+        // Defaults, not overrides: a client may reach the object store by another address.
+        defaults: app.catalog.files().io().client_settings(),
         overrides: BTreeMap::from([("prefix".to_owned(), prefix)]),
         endpoints: endpoints(),
         idempotency_key_lifetime: format!("PT{IDEMPOTENCY_LIFETIME_SECONDS}S"),

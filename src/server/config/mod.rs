@@ -319,6 +319,18 @@ fn check(merged: &Layer, here: &Path) -> Result<Config> {
     {
         return Err(wrong("s3.path_style_access", format!("'{flag}' is neither true nor false")));
     }
+    if let Some(endpoint) = one("s3.endpoint") {
+        check_endpoint(endpoint).map_err(|what| wrong("s3.endpoint", what))?;
+    }
+    for (given, other) in [
+        ("s3.access_key_id", "s3.secret_access_key"),
+        ("s3.secret_access_key", "s3.access_key_id"),
+        ("s3.session_token", "s3.access_key_id"),
+    ] {
+        if one(given).is_some() && one(other).is_none() {
+            return Err(wrong(given, format!("it is of no use without '{other}'")));
+        }
+    }
     let object_store = KEYS
         .iter()
         .filter(|key| key.name.starts_with("s3."))
@@ -364,6 +376,23 @@ fn check_store(store: &str) -> Result<()> {
         ));
     }
     Err(Error::invalid(format!("the setting 'store' is '{store}'; use 'sqlite'")))
+}
+
+/// The URL of an object store. Clients are told it, so it must hold no credentials.
+fn check_endpoint(text: &str) -> std::result::Result<(), String> {
+    let url = url::Url::parse(text).map_err(|error| format!("it is no URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(format!("'{text}' is no URL such as http://127.0.0.1:9000"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a user or password does not belong into it; set s3.access_key_id and \
+                    s3.secret_access_key"
+            .to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("'{text}' has more than a host, a port and a path"));
+    }
+    Ok(())
 }
 
 /// An address to bind: loopback only, as long as nobody has to log in.

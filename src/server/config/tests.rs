@@ -41,6 +41,7 @@ fn flags_win_over_environment_over_file() {
         &[
             ("NUNATAK_HTTP", "127.0.0.1:2"),
             ("NUNATAK_LOG_LEVEL", "warn"),
+            ("NUNATAK_S3_ACCESS_KEY_ID", "me"),
             ("NUNATAK_S3_SECRET_ACCESS_KEY", "hush"),
             ("NUNATAK_URL", "http://x"),
         ],
@@ -95,4 +96,22 @@ fn a_wrong_file_is_refused() {
     }
     let flags = Flags { config: Some(folder.path().join("none")), ..Flags::default() };
     assert_eq!(with(&flags, &[]).unwrap_err().kind(), ErrorKind::NotFound(Entity::File));
+}
+
+#[test]
+fn settings_of_an_object_store_are_checked() {
+    let refused = |variables: &[(&str, &str)]| {
+        with(&Flags::default(), variables).unwrap_err().message().to_owned()
+    };
+    for bad in ["127.0.0.1:9000", "s3.example.org", "ftp://x", "http://", "http://x/?a=b"] {
+        let message = refused(&[("NUNATAK_S3_ENDPOINT", bad)]);
+        assert!(message.contains("s3.endpoint"), "{bad}: {message}");
+    }
+    let message = refused(&[("NUNATAK_S3_ENDPOINT", "http://me:hush@store.example")]);
+    assert!(message.contains("password") && !message.contains("hush"), "{message}");
+    let message = refused(&[("NUNATAK_S3_SECRET_ACCESS_KEY", "hush")]);
+    assert!(message.contains("s3.access_key_id") && !message.contains("hush"), "{message}");
+    assert!(refused(&[("NUNATAK_S3_ACCESS_KEY_ID", "me")]).contains("s3.secret_access_key"));
+    let good = [("NUNATAK_S3_ENDPOINT", "https://store.example:9000/")];
+    assert!(with(&Flags::default(), &good).is_ok());
 }
