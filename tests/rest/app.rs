@@ -183,8 +183,7 @@ impl TestApp {
     /// The commit that a ref expression means, and its message.
     pub fn commit_of(&self, expr: &str) -> (String, String) {
         let lake = self.catalog.warehouse(&WarehouseName::parse("lake").unwrap()).unwrap();
-        let commit =
-            self.catalog.resolve(&lake, &RefExpr::parse(expr).unwrap()).unwrap().commit;
+        let commit = self.catalog.resolve(&lake, &RefExpr::parse(expr).unwrap()).unwrap().commit;
         let stored = self.catalog.repository().commit(lake.id, commit).unwrap();
         (commit.to_string(), stored.commit.message.clone())
     }

@@ -22,7 +22,9 @@ async fn malformed_bodies() {
         "lake~main/views/rename",
         "lake~main/transactions/commit",
     ] {
-        for body in ["", "{", "[]x", "null", "\"x\"", "{\"name\": 7, \"namespace\": 7, \"updates\": 7}"] {
+        for body in
+            ["", "{", "[]x", "null", "\"x\"", "{\"name\": 7, \"namespace\": 7, \"updates\": 7}"]
+        {
             let request = Request::builder()
                 .method("POST")
                 .uri(format!("/iceberg/v1/{path}"))

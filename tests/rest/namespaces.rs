@@ -71,7 +71,10 @@ async fn default_is_there_and_listed_once_it_holds_something() {
     let first = app.get("lake~main/namespaces?pageSize=1&pageToken=").await.ok();
     let token = first["next-page-token"].as_str().unwrap();
     let rest = app.get(&format!("lake~main/namespaces?pageToken={token}")).await.ok();
-    assert_eq!((names(&first), names(&rest)), (vec!["a".into()], vec!["default".into(), "z".into()]));
+    assert_eq!(
+        (names(&first), names(&rest)),
+        (vec!["a".into()], vec!["default".into(), "z".into()])
+    );
     assert_eq!(app.delete("lake~main/namespaces/default").await.status, 409);
     let body = json!({ "updates": { "owner": "ann" } });
     app.post("lake~main/namespaces/default/properties", body).await.ok();
