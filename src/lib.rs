@@ -3,8 +3,10 @@
 pub mod auth;
 pub mod base;
 pub mod catalog;
+pub mod cli;
 pub mod iceberg;
 pub mod rest;
+pub mod server;
 pub mod store;
 pub mod telemetry;
 pub mod tree;

@@ -1,3 +1,5 @@
 //! The `nunatak` binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    nunatak::cli::main()
+}

@@ -16,6 +16,8 @@ mod documents;
 mod files;
 #[path = "iceberg/hostile.rs"]
 mod hostile;
+#[path = "iceberg/laws.rs"]
+mod laws;
 #[path = "iceberg/refusals.rs"]
 mod refusals;
 #[path = "iceberg/requirements.rs"]

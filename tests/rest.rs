@@ -1,5 +1,11 @@
 //! Iceberg REST through the whole router, without sockets: one file per resource.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test that cannot go on panics"
+)]
+
 #[path = "rest/app.rs"]
 mod app;
 #[path = "rest/commits.rs"]

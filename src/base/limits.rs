@@ -100,3 +100,8 @@ pub const STORE_WRITE_WAIT_SECONDS: u64 = 30;
 pub const STORE_BUSY_WAIT_SECONDS: u64 = 5;
 /// Bytes of answers to table loads that are kept ready in memory.
 pub const LOAD_ANSWERS_CACHE_BYTES: u64 = 128 * 1024 * 1024;
+/// How often metadata files of acknowledged commits are made durable in a batch, in milliseconds; until
+/// then their bytes are kept in the store.
+pub const FILE_SYNC_MILLIS: u64 = 500;
+/// How often the store's write-ahead log is moved into its file, in seconds.
+pub const CHECKPOINT_SECONDS: u64 = 2;

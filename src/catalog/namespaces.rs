@@ -8,14 +8,17 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::address::{NamespaceAddress, Place, Scope, no_namespace};
+use super::warehouses::Warehouse;
 use super::writing::{ChangeFn, Loads, Properties, Written, missing_ref, properties_message};
 use super::{Catalog, OpContext, page_of};
 use crate::base::error::{Entity, Error, ErrorKind, Result};
+use crate::base::ids::CommitId;
 use crate::base::name::{DEFAULT_NAMESPACE, NamespacePath, RefExpr, RefName};
 use crate::base::page::{Page, PageRequest};
 use crate::store::records::RefKind;
 use crate::version::committer::{ChangeContext, ChangeError, Proposal, Write};
 use crate::version::content::{ContentKind, Object};
+use crate::version::graph::merge_bases;
 use crate::version::key::{self, KeyKind};
 use crate::version::snapshot::{Snapshot, is_default};
 
@@ -226,7 +229,7 @@ impl Catalog {
     }
 
     /// Removes an empty namespace; a first-level one of the warehouse view removes the branch if it
-    /// holds nothing unmerged, or if `force` or its property `force-drop` says so.
+    /// holds nothing unmerged (work that was undone again is nothing), or if `force` or its property `force-drop` says so.
     ///
     /// # Errors
     /// `NotFound(Namespace)`, `NotEmpty`; `InvalidInput` in a read-only ref and for the default branch.
@@ -265,10 +268,28 @@ impl Catalog {
         let state = self.state_of(&scope.warehouse, &at, || no_namespace(name.as_str()))?;
         let properties = stored_properties(&state, &default_namespace()?)?.unwrap_or_default();
         let force = force || properties.get(FORCE_DROP).is_some_and(|value| value == "true");
-        self.branch_delete(ctx, &scope.warehouse.name, name, force, None)
+        let head = self.resolve(&scope.warehouse, &at)?.commit;
+        // Work that was undone again is nothing to merge; only the commit that was looked at may go.
+        let (force, expected) = match force {
+            true => (true, None),
+            false => (self.holds_no_change(&scope.warehouse, head)?, Some(head)),
+        };
+        self.branch_delete(ctx, &scope.warehouse.name, name, force, expected)
             .await
             .map_err(|error| missing_ref(error, no_namespace(name.as_str())))?;
         Ok(Written { value: (), commit: None })
+    }
+
+    /// Whether a commit holds the same as where its line left the default branch.
+    fn holds_no_change(&self, warehouse: &Warehouse, head: CommitId) -> Result<bool> {
+        let default = self.branch(warehouse, &warehouse.default_branch)?.head;
+        let bases = merge_bases(&self.history(warehouse.id), head, default)?;
+        let root = |id| {
+            let stored = self.repository.commit(warehouse.id, id)?;
+            Ok::<_, Error>(stored.commit.root)
+        };
+        let [base] = bases.as_slice() else { return Ok(false) };
+        Ok(root(head)? == root(*base)?)
     }
 
     /// Sets and removes properties in one commit.

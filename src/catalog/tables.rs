@@ -19,6 +19,7 @@ use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::name::RefName;
 use crate::base::page::{Page, PageRequest};
 use crate::iceberg::cache::Cached;
+use crate::iceberg::io::Files;
 use crate::iceberg::location::{metadata_directory, new_metadata_location, new_table_location};
 use crate::iceberg::table::create::{NewTable, create};
 use crate::iceberg::table::metadata::TableMetadata;
@@ -69,6 +70,19 @@ impl Catalog {
         })?;
         let found = find(&state, &address, kind)?;
         metadata_location(&*state.object(&found)?)
+    }
+
+    /// Checks that a local metadata file was not taken away, although its content may be in memory: other
+    /// readers of the table could not go on, so this one should not seem to. Does not wait.
+    ///
+    /// # Errors
+    /// `NotFound(File)`.
+    pub fn metadata_file_check(&self, location: &str) -> Result<()> {
+        if Files::is_missing_local(location) {
+            let message = format!("Failed to open input stream for file: {location}");
+            return Err(Error::not_found(Entity::File, message));
+        }
+        Ok(())
     }
 
     /// The metadata that a location holds.

@@ -2,7 +2,7 @@
 
 use super::{Catalog, OpContext};
 use crate::base::clock::Timestamp;
-use crate::base::error::{Entity, Error, Result};
+use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::ids::WarehouseId;
 use crate::base::name::{RefName, WarehouseName};
 use crate::base::page::{Page, PageRequest};
@@ -97,6 +97,12 @@ impl Catalog {
     /// `AlreadyExists`; `InvalidInput` for a location that is not an allowed URL or that overlaps
     /// another warehouse's.
     pub async fn warehouse_create(&self, ctx: &OpContext, new: NewWarehouse) -> Result<Warehouse> {
+        if self.warehouse(&new.name).is_ok() {
+            return Err(Error::new(
+                ErrorKind::AlreadyExists(Entity::Warehouse),
+                format!("warehouse '{}' exists", new.name),
+            ));
+        }
         let location = match &new.location {
             Some(location) => self.files.check_root(location, &self.options)?,
             None => format!("{}/{}", self.options.warehouse_root, new.name),

@@ -41,7 +41,6 @@ impl Route {
 }
 
 /// Builds the service of all doors.
-#[must_use]
 pub fn router(state: AppState, hosts: Hosts) -> Router {
     let mut router = Router::new();
     for route in management::routes().into_iter().chain(system_routes()) {
@@ -95,6 +94,13 @@ fn status_ok() -> Response {
 }
 
 async fn metrics(State(state): State<AppState>) -> Answer<Response> {
+    let committer = state.catalog.committer().stats();
+    state.metrics.committer(
+        committer.groups,
+        committer.commits,
+        committer.movements,
+        committer.waiting,
+    );
     let text = state
         .metrics
         .render()

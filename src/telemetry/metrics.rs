@@ -6,16 +6,13 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec,
+    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
     Opts, Registry, TextEncoder,
 };
 
 /// Upper bounds of latency buckets in seconds: 0.25 ms to 10 s.
 const SECONDS: &[f64] =
     &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-
-/// Upper bounds of group sizes.
-const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 /// Handles of all metrics.
 #[derive(Debug)]
@@ -24,8 +21,9 @@ pub struct Metrics {
     requests: IntCounterVec,
     request_seconds: HistogramVec,
     commits: IntCounter,
-    group_requests: Histogram,
-    group_seconds: Histogram,
+    groups: IntCounter,
+    movements: IntCounter,
+    waiting: IntGauge,
     store_calls: IntCounterVec,
     store_seconds: HistogramVec,
     cache_bytes: IntGaugeVec,
@@ -49,14 +47,9 @@ impl Metrics {
                 &["route", "method"],
             )?,
             commits: IntCounter::new("commits_total", "Commits published")?,
-            group_requests: Histogram::with_opts(
-                HistogramOpts::new("commit_group_requests", "Requests published together")
-                    .buckets(SIZES.to_vec()),
-            )?,
-            group_seconds: Histogram::with_opts(
-                HistogramOpts::new("commit_group_seconds", "Time to publish a group")
-                    .buckets(SECONDS.to_vec()),
-            )?,
+            groups: IntCounter::new("commit_groups_total", "Groups of commits published")?,
+            movements: IntCounter::new("ref_movements_total", "Ref movements published")?,
+            waiting: IntGauge::new("commit_requests_waiting", "Requests that wait for a group")?,
             store_calls: IntCounterVec::new(
                 Opts::new("store_calls_total", "Calls to the metadata store"),
                 &["call", "outcome"],
@@ -76,8 +69,9 @@ impl Metrics {
         registry.register(Box::new(this.requests.clone()))?;
         registry.register(Box::new(this.request_seconds.clone()))?;
         registry.register(Box::new(this.commits.clone()))?;
-        registry.register(Box::new(this.group_requests.clone()))?;
-        registry.register(Box::new(this.group_seconds.clone()))?;
+        registry.register(Box::new(this.groups.clone()))?;
+        registry.register(Box::new(this.movements.clone()))?;
+        registry.register(Box::new(this.waiting.clone()))?;
         registry.register(Box::new(this.store_calls.clone()))?;
         registry.register(Box::new(this.store_seconds.clone()))?;
         registry.register(Box::new(this.cache_bytes.clone()))?;
@@ -90,11 +84,14 @@ impl Metrics {
         self.request_seconds.with_label_values(&[route, method]).observe(took.as_secs_f64());
     }
 
-    /// Counts one published group.
-    pub fn group(&self, requests: usize, commits: usize, took: Duration) {
-        self.commits.inc_by(u64::try_from(commits).unwrap_or(u64::MAX));
-        self.group_requests.observe(u32::try_from(requests).unwrap_or(u32::MAX).into());
-        self.group_seconds.observe(took.as_secs_f64());
+    /// Takes the committer's numbers, which only grow, before the metrics are read.
+    pub fn committer(&self, groups: u64, commits: u64, movements: u64, waiting: u64) {
+        for (counter, value) in
+            [(&self.groups, groups), (&self.commits, commits), (&self.movements, movements)]
+        {
+            counter.inc_by(value.saturating_sub(counter.get()));
+        }
+        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     /// Counts one call to the metadata store.
@@ -131,7 +128,8 @@ mod tests {
     fn renders_what_was_counted() {
         let metrics = Metrics::new().unwrap();
         metrics.request("/a/{b}", "GET", "200", Duration::from_millis(3));
-        metrics.group(4, 3, Duration::from_millis(2));
+        metrics.committer(1, 2, 4, 0);
+        metrics.committer(2, 3, 5, 1);
         metrics.store_call("commit", false, Duration::from_millis(2));
         metrics.cache_bytes("nodes", 7);
         let text = String::from_utf8(metrics.render().unwrap()).unwrap();
@@ -139,7 +137,8 @@ mod tests {
             r#"nunatak_http_requests_total{method="GET",route="/a/{b}",status="200"} 1"#,
             r#"nunatak_http_request_seconds_bucket{method="GET",route="/a/{b}",le="0.005"} 1"#,
             "nunatak_commits_total 3",
-            r#"nunatak_commit_group_requests_bucket{le="4"} 1"#,
+            "nunatak_commit_groups_total 2",
+            "nunatak_commit_requests_waiting 1",
             r#"nunatak_store_calls_total{call="commit",outcome="ok"} 1"#,
             r#"nunatak_cache_bytes{cache="nodes"} 7"#,
         ] {

@@ -30,7 +30,7 @@ pub struct Commit {
     pub author: String,
     /// Who put it on the branch; differs from the author after a cherry-pick.
     pub committer: String,
-    /// When; later than the first parent's.
+    /// When; later than every parent's.
     pub committed_at: Timestamp,
     /// What happened, in words.
     pub message: String,

@@ -45,7 +45,7 @@ class Warehouse:
         kwargs.setdefault("timeout", TIMEOUT)
         return self.http.request(method, f"{self.server.warehouses}/{self.name}{path}", **kwargs)
 
-    def get(self, path: str, **params) -> requests.Response:
+    def get(self, path: str, /, **params) -> requests.Response:
         """GET with query parameters."""
         return self.request("GET", path, params=params)
 
@@ -53,7 +53,7 @@ class Warehouse:
         """POST with a JSON body."""
         return self.request("POST", path, json=body)
 
-    def items(self, path: str, **params) -> list:
+    def items(self, path: str, /, **params) -> list:
         """All items of a list, page by page."""
         items, token = [], None
         while True:
@@ -121,7 +121,7 @@ class Iceberg:
         kwargs.setdefault("timeout", TIMEOUT)
         return self.http.request(method, f"{self.base}/{self.prefix}{path}", **kwargs)
 
-    def get(self, path: str, headers: dict | None = None, **params) -> requests.Response:
+    def get(self, path: str, /, headers: dict | None = None, **params) -> requests.Response:
         """GET with query parameters."""
         return self.request("GET", path, params=params, headers=headers)
 

@@ -23,26 +23,26 @@ use nunatak::telemetry::metrics::Metrics;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-pub struct TestApp {
-    pub catalog: Arc<Catalog>,
+pub(crate) struct TestApp {
+    pub(crate) catalog: Arc<Catalog>,
     router: Router,
-    pub directory: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 /// An answer, read to its end.
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
     /// Status, type and message of an error, in one line.
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         let body = self.json();
         let error = &body["error"];
         assert_eq!(error["code"], u64::from(self.status.as_u16()), "{}", self.text);
@@ -54,23 +54,23 @@ impl Reply {
         )
     }
 
-    pub fn ok(self) -> Value {
+    pub(crate) fn ok(self) -> Value {
         assert!(self.status.is_success(), "{} {}", self.status, self.text);
         self.json()
     }
 
-    pub fn commit(&self) -> Option<String> {
+    pub(crate) fn commit(&self) -> Option<String> {
         Some(self.headers.get("x-nunatak-commit")?.to_str().unwrap().to_owned())
     }
 }
 
 impl TestApp {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(false).await
     }
 
     /// A server whose warehouse leaves garbage collection to clients, or not.
-    pub async fn with(client_gc: bool) -> Self {
+    pub(crate) async fn with(client_gc: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = format!("file://{}", directory.path().display());
         let files = TableFiles::new(
@@ -105,7 +105,7 @@ impl TestApp {
         Self { catalog, router: router(state, Hosts::default()), directory }
     }
 
-    pub async fn send(&self, request: Request<Body>) -> Reply {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
@@ -117,11 +117,11 @@ impl TestApp {
     }
 
     /// A request below `/iceberg/v1`.
-    pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
         self.call_with(method, path, body, &[]).await
     }
 
-    pub async fn call_with(
+    pub(crate) async fn call_with(
         &self,
         method: &str,
         path: &str,
@@ -139,41 +139,41 @@ impl TestApp {
         self.send(request.body(body).unwrap()).await
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.call("GET", path, None).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.call("POST", path, Some(body)).await
     }
 
-    pub async fn delete(&self, path: &str) -> Reply {
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
         self.call("DELETE", path, None).await
     }
 
-    pub async fn head(&self, path: &str) -> Reply {
+    pub(crate) async fn head(&self, path: &str) -> Reply {
         self.call("HEAD", path, None).await
     }
 
-    pub async fn namespace(&self, prefix: &str, levels: &[&str]) {
+    pub(crate) async fn namespace(&self, prefix: &str, levels: &[&str]) {
         let body = json!({ "namespace": levels });
         self.post(&format!("{prefix}/namespaces"), body).await.ok();
     }
 
     /// Makes a table in a namespace written as in a path.
-    pub async fn table(&self, prefix: &str, namespace: &str, name: &str) -> Value {
+    pub(crate) async fn table(&self, prefix: &str, namespace: &str, name: &str) -> Value {
         let path = format!("{prefix}/namespaces/{namespace}/tables");
         self.post(&path, table_body(name)).await.ok()
     }
 
-    pub async fn branch(&self, name: &str) {
+    pub(crate) async fn branch(&self, name: &str) {
         let context = OpContext::for_actor("test");
         let lake = WarehouseName::parse("lake").unwrap();
         let name = RefName::parse(name).unwrap();
         self.catalog.branch_create(&context, &lake, &name, None).await.unwrap();
     }
 
-    pub async fn tag(&self, name: &str) {
+    pub(crate) async fn tag(&self, name: &str) {
         let context = OpContext::for_actor("test");
         let lake = WarehouseName::parse("lake").unwrap();
         let name = RefName::parse(name).unwrap();
@@ -181,7 +181,7 @@ impl TestApp {
     }
 
     /// The commit that a ref expression means, and its message.
-    pub fn commit_of(&self, expr: &str) -> (String, String) {
+    pub(crate) fn commit_of(&self, expr: &str) -> (String, String) {
         let lake = self.catalog.warehouse(&WarehouseName::parse("lake").unwrap()).unwrap();
         let commit = self.catalog.resolve(&lake, &RefExpr::parse(expr).unwrap()).unwrap().commit;
         let stored = self.catalog.repository().commit(lake.id, commit).unwrap();
@@ -195,7 +195,7 @@ impl Drop for TestApp {
     }
 }
 
-pub fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     json!({
         "type": "struct",
         "schema-id": 0,
@@ -206,12 +206,12 @@ pub fn schema() -> Value {
     })
 }
 
-pub fn table_body(name: &str) -> Value {
+pub(crate) fn table_body(name: &str) -> Value {
     json!({ "name": name, "schema": schema() })
 }
 
 /// A commit that sets one property.
-pub fn set_property(key: &str, value: &str) -> Value {
+pub(crate) fn set_property(key: &str, value: &str) -> Value {
     json!({
         "requirements": [],
         "updates": [{ "action": "set-properties", "updates": { key: value } }]
@@ -219,7 +219,7 @@ pub fn set_property(key: &str, value: &str) -> Value {
 }
 
 /// A commit that appends rows.
-pub fn append(table: &Value, snapshot: i64, rows: u32) -> Value {
+pub(crate) fn append(table: &Value, snapshot: i64, rows: u32) -> Value {
     let metadata = &table["metadata"];
     let sequence = metadata["last-sequence-number"].as_i64().unwrap() + 1;
     let parent = metadata["current-snapshot-id"].as_i64().filter(|id| *id >= 0);
@@ -254,7 +254,7 @@ pub fn append(table: &Value, snapshot: i64, rows: u32) -> Value {
 }
 
 /// The names in a list answer, namespaces joined by dots.
-pub fn names(list: &Value) -> Vec<String> {
+pub(crate) fn names(list: &Value) -> Vec<String> {
     if let Some(namespaces) = list["namespaces"].as_array() {
         return namespaces
             .iter()

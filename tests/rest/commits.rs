@@ -28,7 +28,7 @@ async fn each_commit_is_a_new_version() {
 async fn messages_say_what_happened() {
     let app = TestApp::new().await;
     let table = app.table("lake~main", "default", "t").await;
-    let table = app.post(TABLE, append(&table, 1, 1204)).await.ok();
+    app.post(TABLE, append(&table, 1, 1204)).await.ok();
     assert_eq!(app.commit_of("main").1, "append 1,204 rows to default.t");
     let update = |updates: Value| json!({ "updates": updates });
     for (commit, message) in [
@@ -55,7 +55,6 @@ async fn messages_say_what_happened() {
     let answer = app.call_with("POST", TABLE, Some(commit), &headers).await;
     let id = answer.commit().unwrap();
     assert_eq!(app.commit_of("main"), (id, "nightly load".to_owned()));
-    let _ = table;
 }
 
 #[tokio::test]

@@ -288,3 +288,15 @@ async fn reports_are_always_taken() {
     let credentials = app.get("lake~main/namespaces/default/tables/t/credentials").await.ok();
     assert_eq!(credentials, json!({ "storage-credentials": [] }));
 }
+
+#[tokio::test]
+async fn a_metadata_file_that_is_gone_shows() {
+    let app = TestApp::new().await;
+    let made = app.table("lake~main", "default", "t").await;
+    let location = made["metadata-location"].as_str().unwrap();
+    std::fs::remove_file(location.strip_prefix("file://").unwrap()).unwrap();
+    assert_eq!(
+        app.get("lake~main/namespaces/default/tables/t").await.error(),
+        format!("404 NotFoundException: Failed to open input stream for file: {location}")
+    );
+}

@@ -62,6 +62,11 @@ async fn dropping_a_namespace_drops_the_branch() {
         app.delete("lake/namespaces/work").await.error(),
         "404 NoSuchNamespaceException: Namespace does not exist: work"
     );
+    app.branch("undone").await;
+    app.table("lake", "undone", "t").await;
+    assert_eq!(app.delete("lake/namespaces/undone").await.status, 409);
+    app.delete("lake/namespaces/undone/tables/t").await;
+    assert_eq!(app.delete("lake/namespaces/undone").await.status, 204);
     app.branch("marked").await;
     let mark = json!({ "updates": { "force-drop": "true" } });
     app.post("lake/namespaces/marked/properties", mark).await.ok();

@@ -51,6 +51,8 @@ fn history(shape: &[(u8, u8, u8)]) -> (World, Vec<CommitId>) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
     #[test]
     fn as_brute_force(shape in prop::collection::vec((0_u8..13, any::<u8>(), any::<u8>()), 1..40)) {
         let (world, ids) = history(&shape);

@@ -125,8 +125,7 @@ fn check_contents(base: &Map, ours: &Map, theirs: &Map, merged: &Map) {
         let (b, o, t) = (base.get(id), ours.get(id), theirs.get(id));
         let m = merged.get(id);
         // A namespace that both added keeps one of two ids.
-        if b.is_none() && m.is_none() && t.is_some() && o.is_none() {
-            let (path, _) = t.unwrap();
+        if let (None, None, None, Some((path, _))) = (b, m, o, t) {
             assert!(merged.values().any(|(other, _)| other == path));
             continue;
         }

@@ -74,7 +74,8 @@ impl Files {
     /// Writes a new file; on `Ok` it is complete and durable.
     ///
     /// # Errors
-    /// `AlreadyExists(File)` if there is one; nothing is changed then.
+    /// `AlreadyExists(File)` if there is one; nothing is changed then. In an object store a file with the
+    /// same bytes counts as this write.
     pub async fn create(&self, location: &str, bytes: Bytes) -> Result<()> {
         let normal = NormalLocation::parse(location)?;
         if let Some(path) = normal.local_path() {
@@ -83,11 +84,17 @@ impl Files {
         }
         let (store, path) = self.object(&normal)?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        store
-            .put_opts(&path, PutPayload::from_bytes(bytes), options)
-            .await
-            .map(drop)
-            .map_err(|error| stores::failure(location, error))
+        let payload = PutPayload::from_bytes(bytes.clone());
+        match store.put_opts(&path, payload, options).await {
+            Ok(_) => Ok(()),
+            // The client repeats a request whose answer was lost; the first one may have done it.
+            Err(object_store::Error::AlreadyExists { .. })
+                if self.read(location).await.is_ok_and(|found| found == bytes) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(stores::failure(location, error)),
+        }
     }
 
     /// Whether there is a file.
@@ -109,6 +116,17 @@ impl Files {
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(stores::failure(location, error)),
         }
+    }
+
+    /// Whether a local file is known to be missing; one call to the file system. Files elsewhere are not
+    /// looked for.
+    #[must_use]
+    pub fn is_missing_local(location: &str) -> bool {
+        let Some(path) = location.strip_prefix("file:") else { return false };
+        let path = path.strip_prefix("//").unwrap_or(path);
+        std::path::Path::new(path).symlink_metadata().is_err_and(|error| {
+            matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+        })
     }
 
     /// Makes `metadata` and `data` below a local table location, because some engines expect them;

@@ -5,8 +5,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::json as object;
 
-use crate::base::error::Error;
+use crate::base::error::{Error, ErrorKind};
 use crate::base::ids::CommitId;
 use crate::rest::error::Answer;
 
@@ -42,10 +43,23 @@ pub(super) fn with_commit(mut response: Response, commit: Option<CommitId>) -> R
 
 /// A refusal of a body that is well formed and contradicts itself.
 pub(super) fn unprocessable(message: &str) -> Response {
-    let body = serde_json::json!({
-        "error": { "message": message, "type": "UnprocessableEntityException", "code": 422 }
-    });
+    refusal(message, "UnprocessableEntityException", StatusCode::UNPROCESSABLE_ENTITY)
+}
+
+/// A refusal of a document that is well formed and cannot be: Java clients raise another exception for
+/// it than for a malformed request.
+pub(super) fn refuse_document(error: Error) -> Answer<Response> {
+    if error.kind() == ErrorKind::InvalidInput {
+        let kind = "IllegalArgumentException";
+        return Ok(refusal(error.message(), kind, StatusCode::BAD_REQUEST));
+    }
+    Err(error.into())
+}
+
+fn refusal(message: &str, kind: &str, status: StatusCode) -> Response {
+    let code = status.as_u16();
+    let body = object!({ "error": { "message": message, "type": kind, "code": code } });
     let mut response = raw_json(body.to_string().into());
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    *response.status_mut() = status;
     response
 }

@@ -31,6 +31,7 @@ pub(super) async fn load(
     if version.is_known(&headers) {
         return Ok(version.not_modified());
     }
+    app.catalog.metadata_file_check(&location)?;
     Ok(responses.table(&app.catalog, &location, version).await?)
 }
 

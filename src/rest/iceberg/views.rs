@@ -71,8 +71,11 @@ pub(super) async fn create(
         properties: body.properties.unwrap_or_default(),
     };
     let InNamespace { scope, levels } = target;
-    let written = app.catalog.view_create(&mutation.context, &scope, &levels, request).await?;
-    Ok(answer::with_commit(view(&app, &written.value).await?, written.commit))
+    let made = app.catalog.view_create(&mutation.context, &scope, &levels, request).await;
+    match made {
+        Ok(written) => Ok(answer::with_commit(view(&app, &written.value).await?, written.commit)),
+        Err(error) => answer::refuse_document(error),
+    }
 }
 
 /// Answers a view's metadata.
@@ -98,7 +101,7 @@ pub(super) async fn commit(
     let Commit { requirements, updates } = mutation.json()?;
     let OfContent { scope, levels, name } = target;
     let address = scope.content_to_read(&levels, &name, Entity::View)?;
-    let written = app
+    let changed = app
         .catalog
         .view_commit(
             &mutation.context,
@@ -107,8 +110,11 @@ pub(super) async fn commit(
             requirements.unwrap_or_default(),
             updates.unwrap_or_default(),
         )
-        .await?;
-    Ok(answer::with_commit(view(&app, &written.value).await?, written.commit))
+        .await;
+    match changed {
+        Ok(written) => Ok(answer::with_commit(view(&app, &written.value).await?, written.commit)),
+        Err(error) => answer::refuse_document(error),
+    }
 }
 
 /// Drops a view.

@@ -50,10 +50,7 @@ pub(super) fn check(
                 ),
                 Some(known) if seen.insert(known.commit.root) => {
                     let is_default = *name == warehouse.default_branch;
-                    let root = known.stored.then_some(known.commit.root);
-                    if let Some(root) = root {
-                        heads.push(Head { name: found.name, root, is_default });
-                    }
+                    heads.push(Head { name: found.name, commit, is_default });
                 }
                 Some(_) => {}
             }

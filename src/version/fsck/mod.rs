@@ -16,6 +16,7 @@ use crate::store::records::{CommitRecord, WarehouseRecord};
 use crate::tree;
 use crate::version::commit::Commit;
 use crate::version::error::VersionError;
+use crate::version::snapshot::Snapshot;
 
 use self::trees::Trees;
 
@@ -24,9 +25,9 @@ const BATCH: usize = 1000;
 
 /// What the verification asks of others.
 pub struct Probes<'a> {
-    /// The root hash of a commit's tree, rebuilt from an ancestor's by replaying operations; called for
-    /// commits whose tree is not stored.
-    pub rebuild: &'a dyn Fn(&WarehouseRecord, CommitId) -> Result<NodeHash, VersionError>,
+    /// The state that a commit names; where its tree is not stored, rebuilt from an ancestor's by
+    /// replaying operations. Called for such commits and for heads.
+    pub snapshot: &'a dyn Fn(&WarehouseRecord, CommitId) -> Result<Snapshot, VersionError>,
     /// Whether there is a file at a location.
     pub file_exists: &'a dyn Fn(&str) -> bool,
 }
@@ -238,7 +239,7 @@ fn check_trees(
     rebuilt.sort_unstable();
     let total = rebuilt.len() as u64;
     for (done, (_, id, root)) in (1_u64..).zip(rebuilt) {
-        match (probes.rebuild)(warehouse, id) {
+        match (probes.snapshot)(warehouse, id).map(|snapshot| snapshot.root().hash) {
             Ok(hash) if hash == root => {}
             Ok(hash) => report.problem(
                 warehouse,

@@ -10,7 +10,7 @@ use crate::base::ids::{CommitId, ContentId, NodeHash, ObjectHash};
 use crate::base::name::{DEFAULT_NAMESPACE, NamespacePath, fold};
 use crate::store::interface::{MetaStore, StoreError, StoreResult};
 use crate::store::records::{CommitRecord, Location, WarehouseRecord};
-use crate::tree::{self, Change, Node, NodeRef, NodeSource, TreeError, Value};
+use crate::tree::{self, Change, Node, NodeRef, TreeError, Value};
 use crate::version::content::{Entry, Object};
 use crate::version::diff::decode;
 use crate::version::error::VersionError;
@@ -22,10 +22,13 @@ const BATCH: usize = 256;
 /// Heads whose trees are verified as a whole; the default branch's always is. Nodes are all verified.
 const HEADS_WHOLE_MAX: usize = 64;
 
+/// What a parent says of its child: level, last key, count.
+type Said = (u8, Vec<u8>, u64);
+
 /// A ref with its tree.
 pub(super) struct Head {
     pub(super) name: String,
-    pub(super) root: NodeHash,
+    pub(super) commit: CommitId,
     pub(super) is_default: bool,
 }
 
@@ -36,8 +39,6 @@ pub(super) struct Trees<'a> {
     /// Files that exist in the store only, for now.
     pending: HashSet<String>,
     nodes: HashSet<(NodeHash, u64)>,
-    /// Where the root of a stored tree lies.
-    roots: HashMap<NodeHash, u64>,
     objects: HashSet<(ObjectHash, u64)>,
     /// Objects to be read, with the path of an entry that names them.
     waiting: Vec<(ObjectHash, u64, Entry)>,
@@ -55,7 +56,6 @@ impl<'a> Trees<'a> {
             probes,
             pending,
             nodes: HashSet::new(),
-            roots: HashMap::new(),
             objects: HashSet::new(),
             waiting: Vec::new(),
             files: HashSet::new(),
@@ -94,9 +94,7 @@ impl<'a> Trees<'a> {
         place: Location,
         report: &mut Report,
     ) -> StoreResult<()> {
-        self.roots.entry(root).or_insert(place.0);
-        // What a parent says of its child: level, last key, count.
-        let mut open: Vec<(NodeRef, Option<(u8, Vec<u8>, u64)>)> = Vec::new();
+        let mut open: Vec<(NodeRef, Option<Said>)> = Vec::new();
         if self.nodes.insert((root, place.0)) {
             open.push((NodeRef { hash: root, hint: place.0 }, None));
         }
@@ -249,7 +247,7 @@ impl<'a> Trees<'a> {
         let mut order: Vec<&Head> = heads.iter().collect();
         order.sort_by_key(|head| !head.is_default);
         for head in order.into_iter().take(HEADS_WHOLE_MAX) {
-            match self.check_head(head) {
+            match self.check_head(warehouse, head) {
                 Ok(problems) => {
                     for problem in problems {
                         report.problem(
@@ -261,7 +259,8 @@ impl<'a> Trees<'a> {
                 Err(error) => match unavailable(error) {
                     Ok(error) => return Err(error),
                     Err(text) => {
-                        report.problem(warehouse, format_args!("the head of {}: {text}", head.name))
+                        report
+                            .problem(warehouse, format_args!("the head of {}: {text}", head.name));
                     }
                 },
             }
@@ -269,10 +268,13 @@ impl<'a> Trees<'a> {
         Ok(())
     }
 
-    fn check_head(&self, head: &Head) -> Result<Vec<String>, VersionError> {
-        let hint = self.roots.get(&head.root).copied().unwrap_or(0);
-        let root = NodeRef { hash: head.root, hint };
-        let nodes = Blobs { store: self.store };
+    fn check_head(
+        &self,
+        warehouse: &WarehouseRecord,
+        head: &Head,
+    ) -> Result<Vec<String>, VersionError> {
+        let snapshot = (self.probes.snapshot)(warehouse, head.commit)?;
+        let (nodes, root) = (snapshot.nodes(), snapshot.root());
         tree::check(&nodes, root)?;
         let mut problems = Vec::new();
         let mut ids: HashMap<ContentId, String> = HashMap::new();
@@ -311,32 +313,10 @@ impl<'a> Trees<'a> {
 fn unavailable(error: VersionError) -> Result<StoreError, String> {
     match error {
         VersionError::Store(error @ StoreError::Unavailable { .. }) => Ok(error),
-        VersionError::Tree(TreeError::Source(source)) => match source.downcast::<StoreError>() {
-            Ok(error) if matches!(*error, StoreError::Unavailable { .. }) => Ok(*error),
-            Ok(error) => Err(error.to_string()),
+        VersionError::Tree(TreeError::Source(source)) => match source.downcast::<VersionError>() {
+            Ok(error) => unavailable(*error),
             Err(source) => Err(source.to_string()),
         },
         other => Err(other.to_string()),
-    }
-}
-
-/// Nodes straight from the store.
-struct Blobs<'a> {
-    store: &'a dyn MetaStore,
-}
-
-impl NodeSource for Blobs<'_> {
-    fn load(&self, nodes: &[NodeRef]) -> Result<Vec<Node>, TreeError> {
-        if let Some(lost) = nodes.iter().find(|node| node.hint == 0) {
-            return Err(TreeError::MissingNode { hash: lost.hash });
-        }
-        let places: Vec<Location> = nodes.iter().map(|node| Location(node.hint)).collect();
-        let blobs =
-            self.store.blobs_get(&places).map_err(|error| TreeError::Source(Box::new(error)))?;
-        nodes
-            .iter()
-            .zip(blobs)
-            .map(|(node, blob)| Node::from_stored_checked(blob, node.hash))
-            .collect()
     }
 }

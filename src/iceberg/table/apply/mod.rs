@@ -187,12 +187,6 @@ impl Builder {
                 metadata.format_version
             )));
         }
-        if metadata.format_version == 1 && metadata.last_sequence_number != 0 {
-            return Err(Error::invalid(format!(
-                "Sequence number must be 0 in v1: {}",
-                metadata.last_sequence_number
-            )));
-        }
         Ok(self.metadata)
     }
 

@@ -29,6 +29,12 @@ impl Builder {
         if metadata.snapshot(snapshot.id).is_some() {
             return Err(Error::invalid(format!("Snapshot already exists for id: {}", snapshot.id)));
         }
+        if metadata.format_version == 1 && snapshot.sequence_number != 0 {
+            return Err(Error::invalid(format!(
+                "Sequence number must be 0 in v1: {}",
+                snapshot.sequence_number
+            )));
+        }
         // A snapshot without a parent may share the last number (two replacements that raced), but an
         // older one would hide behind delete files that it never knew.
         let stale = match snapshot.parent_id {

@@ -140,7 +140,14 @@ impl<'t> Draft<'t> {
         let branch = self.branch(request.warehouse, &request.branch)?;
         let (head, parent, root) = (branch.head, Arc::clone(&branch.commit), branch.root);
         check_head(&request.branch, head, request.expected_head)?;
-        let at = self.commit_time(&parent)?;
+        let merged = match request.merge_parent {
+            Some(id) => Some((id, self.read_commit(request.warehouse, id)?)),
+            None => None,
+        };
+        let mut at = self.commit_time(&parent)?;
+        if let Some((_, merged)) = &merged {
+            at = at.max(self.commit_time(merged)?);
+        }
         let base = self.view(root);
         let context = ChangeContext { head, now: at };
         let proposal = request.change.evaluate(&base, &context).map_err(|error| match error {
@@ -157,10 +164,9 @@ impl<'t> Draft<'t> {
             self.check_namespaces(new_root, &edits)?;
             let mut parents = vec![head];
             let mut generation = parent.generation;
-            if let Some(merged) = request.merge_parent {
-                let other = self.read_commit(request.warehouse, merged)?;
-                generation = generation.max(other.generation);
-                parents.push(merged);
+            if let Some((id, merged)) = &merged {
+                generation = generation.max(merged.generation);
+                parents.push(*id);
             }
             let commit = Commit {
                 root: new_root.hash,

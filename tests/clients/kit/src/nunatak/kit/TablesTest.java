@@ -1,6 +1,7 @@
 package nunatak.kit;
 
 import org.apache.iceberg.rest.RESTCompatibilityKitCatalogTests;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -9,6 +10,11 @@ import org.junit.jupiter.api.Test;
  * specification cannot name.
  */
 class TablesTest extends RESTCompatibilityKitCatalogTests {
+  @AfterEach
+  void leaveNothingBehind() throws Exception {
+    Leftovers.remove(catalog());
+  }
+
   @Override
   protected boolean supportsNestedNamespaces() {
     return true;

@@ -1,0 +1,28 @@
+//! `nunatak serve`: runs a server until it is told to stop.
+
+use std::io::Write;
+
+use crate::cli::error::{FAILED, Failed};
+use crate::server;
+use crate::server::config::Flags;
+use crate::server::run::Ended;
+
+/// Runs a server.
+///
+/// # Errors
+/// Everything that keeps a server from starting.
+pub fn run(flags: &Flags, out: &mut dyn Write) -> Result<(), Failed> {
+    let config = server::config::load(flags)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failed::new(format!("no runtime: {error}")))?;
+    match runtime.block_on(server::run::run(&config, out))? {
+        Ended::Drained => Ok(()),
+        Ended::AtOnce => {
+            // What still runs is abandoned: this was asked for twice.
+            runtime.shutdown_background();
+            Err(Failed { message: "stopped at once by a second signal".to_owned(), code: FAILED })
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The management API in process: real catalog and store, no sockets.
+
+#[path = "management/app.rs"]
+mod app;
+#[path = "management/doors.rs"]
+mod doors;
+#[path = "management/history.rs"]
+mod history;
+#[path = "management/openapi.rs"]
+mod openapi;
+#[path = "management/refs.rs"]
+mod refs;
+#[path = "management/requests.rs"]
+mod requests;
+#[path = "management/warehouses.rs"]
+mod warehouses;

@@ -1,0 +1,69 @@
+//! Warehouses.
+
+use serde_json::json;
+
+use crate::app::{TestApp, each};
+
+#[tokio::test]
+async fn a_fresh_server_has_one() {
+    let app = TestApp::new().await;
+    let list = app.get("").await.with(200);
+    assert_eq!(each(&list, "name"), ["lake"]);
+    assert!(list.get("next_page_token").is_none());
+    assert_eq!(list["items"][0]["client_gc"], "deny");
+    assert_eq!(list["items"][0]["default_branch"], "main");
+}
+
+#[tokio::test]
+async fn life_of_a_warehouse() {
+    let app = TestApp::new().await;
+    let made = app.post("", &json!({ "name": "second", "client_gc": "allow" })).await;
+    assert_eq!(made.headers["location"], "/api/v1/warehouses/second");
+    let made = made.with(201);
+    assert!(made["location"].as_str().unwrap().ends_with("/warehouse/second"), "{made}");
+    assert_eq!(made["client_gc"], "allow");
+    assert_eq!(app.get("/second").await.with(200), made);
+
+    app.post("", &json!({ "name": "second" })).await.with(409);
+    let body = json!({ "client_gc": "deny" }).to_string();
+    let changed = app.call("PATCH", "/second", &body).await.with(200);
+    assert_eq!(changed["client_gc"], "deny");
+
+    app.call("DELETE", "/second", "").await.with(204);
+    app.call("DELETE", "/second", "").await.with(404);
+    app.get("/second").await.with(404);
+    app.call("PATCH", "/second", &body).await.with(404);
+    app.get("/second/branches").await.with(404);
+}
+
+#[tokio::test]
+async fn a_warehouse_that_holds_something_stays() {
+    let app = TestApp::new().await;
+    app.post("", &json!({ "name": "full" })).await.with(201);
+    let body = json!({ "namespace": ["main", "a"] }).to_string();
+    let made = app.call("POST", "/iceberg/v1/full/namespaces", &body).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    app.call("DELETE", "/full", "").await.with(409);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_refused() {
+    let app = TestApp::new().await;
+    for body in [
+        json!({}),
+        json!({ "name": "" }),
+        json!({ "name": "a b" }),
+        json!({ "name": 7 }),
+        json!({ "name": "x", "client_gc": true }),
+        json!({ "name": "x", "client_gc": "maybe" }),
+        json!({ "name": "x", "extra": 1 }),
+        json!({ "name": "x", "location": "file:///etc" }),
+        json!({ "name": "x", "location": "no url" }),
+        json!([]),
+    ] {
+        app.post("", &body).await.with(400);
+    }
+    app.call("PATCH", "/lake", "{\"name\":\"other\"}").await.with(400);
+    app.get("/no%20name").await.with(400);
+    app.get("/absent").await.with(404);
+}
