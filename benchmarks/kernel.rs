@@ -32,7 +32,7 @@ use nunatak::version::reader::HistoryReader;
 use nunatak::version::repository::Repository;
 use nunatak::version::snapshot::Snapshot;
 
-use self::support::{Sequence, Watch, grouped, head, median, quantile, row};
+use self::support::{Watch, grouped, head, median, quantile, row};
 
 const TABLES_PER_NAMESPACE: usize = 1000;
 /// Namespaces that one commit of the preparation fills.
@@ -42,6 +42,24 @@ const ROUNDS: usize = 3;
 const REFS: usize = 50_000;
 const REF_CLIENTS: usize = 16;
 const PAGE: usize = 1000;
+
+/// A reproducible sequence of numbers (xorshift64*).
+#[derive(Clone, Debug)]
+struct Sequence(u64);
+
+impl Sequence {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let word = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        usize::try_from(word).unwrap_or(0) % bound.max(1)
+    }
+}
 
 /// Writes nothing: files are measured with the server.
 #[derive(Debug)]
@@ -168,7 +186,7 @@ impl House {
 
     /// The store's bytes on the disk, the write-ahead log moved into the file.
     fn file_bytes(&self) -> u64 {
-        while self.store.checkpoint().unwrap().restarted {}
+        self.store.checkpoint().unwrap();
         std::fs::metadata(self.store.path()).unwrap().len()
     }
 }

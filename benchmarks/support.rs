@@ -31,24 +31,6 @@ impl Watch {
     }
 }
 
-/// A reproducible sequence of numbers (xorshift64*).
-#[derive(Clone, Debug)]
-pub(crate) struct Sequence(u64);
-
-impl Sequence {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let word = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(word).unwrap_or(0) % bound.max(1)
-    }
-}
-
 /// The value below which a share of the values lies; 0 of none.
 pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
