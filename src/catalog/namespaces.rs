@@ -17,7 +17,8 @@ use crate::base::name::{DEFAULT_NAMESPACE, NamespacePath, RefExpr, RefName};
 use crate::base::page::{Page, PageRequest};
 use crate::store::records::RefKind;
 use crate::version::committer::{ChangeContext, ChangeError, Proposal, Write};
-use crate::version::content::{ContentKind, Object};
+use crate::version::content::{ContentKind, Entry, Object};
+use crate::version::diff::{Renames, TreeSource as _, differences};
 use crate::version::graph::merge_bases;
 use crate::version::key::{self, KeyKind};
 use crate::version::snapshot::{Snapshot, is_default};
@@ -274,22 +275,31 @@ impl Catalog {
             true => (true, None),
             false => (self.holds_no_change(&scope.warehouse, head)?, Some(head)),
         };
-        self.branch_delete(ctx, &scope.warehouse.name, name, force, expected)
-            .await
-            .map_err(|error| missing_ref(error, no_namespace(name.as_str())))?;
+        self.branch_delete(ctx, &scope.warehouse.name, name, force, expected).await.map_err(
+            |error| match error.kind() {
+                ErrorKind::NotEmpty(_) => Error::new(
+                    ErrorKind::NotEmpty(Entity::Namespace),
+                    format!("Namespace {name} is not empty: {}", error.message()),
+                ),
+                _ => missing_ref(error, no_namespace(name.as_str())),
+            },
+        )?;
         Ok(Written { value: (), commit: None })
     }
 
-    /// Whether a commit holds the same as where its line left the default branch.
+    /// Whether a commit holds the same as where its line left the default branch, but for properties of
+    /// the ref as a namespace.
     fn holds_no_change(&self, warehouse: &Warehouse, head: CommitId) -> Result<bool> {
         let default = self.branch(warehouse, &warehouse.default_branch)?.head;
-        let bases = merge_bases(&self.history(warehouse.id), head, default)?;
-        let root = |id| {
-            let stored = self.repository.commit(warehouse.id, id)?;
-            Ok::<_, Error>(stored.commit.root)
-        };
+        let history = self.history(warehouse.id);
+        let bases = merge_bases(&history, head, default)?;
         let [base] = bases.as_slice() else { return Ok(false) };
-        Ok(root(head)? == root(*base)?)
+        let (before, after) = (history.tree(*base)?, history.tree(head)?);
+        let found = differences(&history, before, after, &Renames::default(), None, 2)?;
+        let own_properties = |entry: &Entry| {
+            entry.kind == ContentKind::Namespace && entry.path == [DEFAULT_NAMESPACE]
+        };
+        Ok(found.iter().all(|difference| difference.entry().is_some_and(own_properties)))
     }
 
     /// Sets and removes properties in one commit.

@@ -404,6 +404,9 @@ impl Catalog {
         let source = scope.content_to_read(from.0, from.1, entity_of(kind))?;
         let target = scope.content(to.0, to.1)?;
         if source.at != target.at {
+            self.state_of(&scope.warehouse, &target.at, || {
+                super::address::no_namespace(&target.shown.join("."))
+            })?;
             return Err(Error::invalid(format!(
                 "Cannot rename {} to {}: they are in two refs; merge or cherry-pick instead",
                 source.dotted(),
