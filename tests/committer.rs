@@ -16,6 +16,7 @@ use nunatak::base::ids::{CommitId, ContentId, WarehouseId};
 use nunatak::base::name::{ContentPath, NamespacePath, RefName};
 use nunatak::store::interface::MetaStore;
 use nunatak::store::memory::MemoryStore;
+use nunatak::store::metered::{MeteredStore, StoreMetrics};
 use nunatak::store::records::{RefAction, RefKind, WarehouseRecord};
 use nunatak::version::committer::{
     Change, ChangeContext, ChangeError, CommitFailure, CommitRequest, Committed, Committer,
@@ -415,4 +416,65 @@ async fn a_closed_committer_refuses_and_has_answered_all() {
     tokio::task::spawn_blocking(move || committer.close()).await.unwrap();
     let error = house.put("main", &["sales", "x"], "file:///w/x").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+/// Panics at the end of the n-th commit of the store from now on.
+#[derive(Debug, Default)]
+struct Panics {
+    commits_until: AtomicUsize,
+}
+
+impl StoreMetrics for Panics {
+    fn observe(&self, method: &'static str, _: u64, _: bool) {
+        if method != "commit" || self.commits_until.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        assert!(self.commits_until.fetch_sub(1, Ordering::SeqCst) != 1, "injected after a commit");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_after_the_write_makes_no_change_twice() {
+    let panics = Arc::new(Panics::default());
+    let clock: SharedClock = Arc::new(ManualClock::new(Timestamp::from_micros(0)));
+    let metrics: Arc<dyn StoreMetrics> = Arc::<Panics>::clone(&panics);
+    let store = Arc::new(MeteredStore::new(MemoryStore::new(), metrics, clock));
+    let house = house_on(Arc::<MeteredStore<MemoryStore>>::clone(&store)).await;
+    house.namespace("main", "s").await.unwrap();
+    panics.commits_until.store(2, Ordering::SeqCst);
+
+    // Held up by a write that is open here, the committer takes the first request alone, then the others.
+    let write = store.inner().begin_write().unwrap();
+    let mut first = std::pin::pin!(house.put("main", &["s", "first"], "file:///w/first"));
+    assert!(futures::poll!(&mut first).is_pending());
+    while house.committer.stats().waiting > 0 {
+        std::thread::yield_now();
+    }
+    let evaluated = Arc::new(AtomicUsize::new(0));
+    let requests = ["a", "b"].map(|name| {
+        let evaluated = Arc::clone(&evaluated);
+        let mut put = Put {
+            path: vec!["s".to_owned(), name.to_owned()],
+            location: format!("file:///w/{name}"),
+        };
+        let change = With(move |base: &Snapshot| {
+            evaluated.fetch_add(1, Ordering::SeqCst);
+            let at = ChangeContext {
+                head: CommitId::from_hex(&"0".repeat(64)).unwrap(),
+                now: Timestamp::from_micros(0),
+            };
+            put.evaluate(base, &at)
+        });
+        house.committer.commit(house.request("main", Box::new(change)))
+    });
+    let mut both = std::pin::pin!(futures::future::join_all(requests));
+    assert!(futures::poll!(&mut both).is_pending());
+    drop(write);
+    first.await.unwrap();
+    for answer in both.await {
+        assert_eq!(failed(answer).unwrap_err().kind(), ErrorKind::CommitUnknown);
+    }
+    assert_eq!(evaluated.load(Ordering::SeqCst), 2);
+    assert_eq!(house.tables(house.head("main"), "s"), ["a", "b", "first"]);
+    house.put("main", &["s", "next"], "file:///w/next").await.unwrap();
 }

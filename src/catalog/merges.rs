@@ -324,6 +324,8 @@ impl Change for LandWrites {
         _: &ChangeContext,
     ) -> std::result::Result<Proposal, ChangeError> {
         let mut writes = Vec::with_capacity(self.writes.len());
+        // Only the last evaluation says why there is no commit.
+        self.stale.store(false, std::sync::atomic::Ordering::SeqCst);
         for write in &self.writes {
             let found = base.at_key(write.key.clone())?;
             if found.as_ref().map(|found| &found.entry) != write.expected.as_ref() {

@@ -161,8 +161,7 @@ impl Catalog {
             warehouse.client_gc = client_gc;
         }
         let request = WarehouseRequest::Update(write(&warehouse));
-        self.committer.change_warehouse(request).await?;
-        self.warehouses.write().remove(name);
+        self.change_list(name, request).await?;
         Ok(warehouse)
     }
 
@@ -175,9 +174,15 @@ impl Catalog {
         if *name == self.options.default_warehouse {
             return Err(Error::invalid(format!("'{name}' is the server's default warehouse")));
         }
-        self.committer.change_warehouse(WarehouseRequest::Delete(warehouse.id)).await?;
+        self.change_list(name, WarehouseRequest::Delete(warehouse.id)).await
+    }
+
+    /// Changes a warehouse and forgets what is remembered of it, also if the change failed: it may have
+    /// happened all the same.
+    async fn change_list(&self, name: &WarehouseName, request: WarehouseRequest) -> Result<()> {
+        let changed = self.committer.change_warehouse(request).await;
         self.warehouses.write().remove(name);
-        Ok(())
+        changed.map(drop)
     }
 }
 

@@ -33,25 +33,6 @@ pub(crate) enum Operation {
     SyncFiles,
 }
 
-pub(crate) const ALL: [Operation; 16] = [
-    Operation::WarehouseCreate,
-    Operation::WarehouseUpdate,
-    Operation::BranchCreate,
-    Operation::BranchReset,
-    Operation::BranchDelete,
-    Operation::BranchRestore,
-    Operation::TagCreate,
-    Operation::TagDelete,
-    Operation::NamespaceCreate,
-    Operation::TableCreate,
-    Operation::TableCommit,
-    Operation::ManyTables,
-    Operation::Merge,
-    Operation::Squash,
-    Operation::Revert,
-    Operation::SyncFiles,
-];
-
 impl Operation {
     /// Whether the request carries an idempotency key, so that sending it again is safe.
     pub(crate) const fn has_key(self) -> bool {
@@ -71,7 +52,6 @@ impl Operation {
             }),
             ..context.clone()
         };
-        // The scope is read before the fault is planned: a door would answer that failure itself.
         match self {
             Self::WarehouseCreate => {
                 let second = WarehouseName::parse("second").unwrap();

@@ -66,7 +66,10 @@ impl Publisher {
             return;
         }
         // A bug in one change must not end all writing: the transaction is dropped, heads are read again.
-        let published = std::panic::catch_unwind(AssertUnwindSafe(|| self.publish(&mut jobs)));
+        let mut handed_over = false;
+        let published = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            self.publish(&mut jobs, &mut handed_over)
+        }));
         let published = published.unwrap_or_else(|_| {
             self.repository.heads().forget();
             Err(GroupFailure {
@@ -74,7 +77,8 @@ impl Publisher {
                     ErrorKind::CommitUnknown,
                     "the server failed while it made the change; look whether it is there",
                 ),
-                alone: true,
+                // What may be stored already is not made a second time.
+                alone: !handed_over,
             })
         });
         let outcomes = match published {
@@ -120,7 +124,12 @@ impl Publisher {
         }
     }
 
-    fn publish(&self, jobs: &mut [Job]) -> std::result::Result<Vec<Outcome>, GroupFailure> {
+    /// Publishes a group; `handed_over` turns true before anything of it can be stored.
+    fn publish(
+        &self,
+        jobs: &mut [Job],
+        handed_over: &mut bool,
+    ) -> std::result::Result<Vec<Outcome>, GroupFailure> {
         let store = Arc::clone(self.repository.store());
         let txn = store.begin_write().map_err(|error| GroupFailure::all(error.into()))?;
         let mut draft = Draft::new(&self.repository, txn, self.clock.now());
@@ -136,6 +145,7 @@ impl Publisher {
         let unsynced = self.write_files(&draft)?;
         let packed = self.write(&mut draft, &unsynced).map_err(GroupFailure::all)?;
         let Draft { txn, refs, moved, log, commits, overlay, .. } = draft;
+        *handed_over = true;
         if let Err(error) = txn.commit() {
             self.resolve(error, &log)?;
         }
