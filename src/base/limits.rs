@@ -64,6 +64,11 @@ pub const IDEMPOTENCY_LIFETIME_SECONDS: u64 = 24 * 60 * 60;
 pub const CLOCK_AHEAD_SECONDS_MAX: i64 = 60 * 60;
 /// How long a stopping server waits for requests in flight, in seconds.
 pub const DRAIN_SECONDS: u64 = 25;
+/// How long a server that has drained waits for file reads that nobody waits for any more, in seconds.
+pub const STRAY_READS_SECONDS: u64 = 2;
+/// Bytes of the levels and the name in a location that the server chooses: a key of an object store has
+/// at most 1,024, a warehouse's location and the names of files need some, too.
+pub const CHOSEN_LOCATION_BYTES_MAX: usize = 640;
 /// Bytes from which an answer is compressed for a client that asks for it; below, the saving is less
 /// than the work.
 pub const COMPRESSED_BYTES_MIN: u16 = 1024;

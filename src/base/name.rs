@@ -313,6 +313,11 @@ fn check_name(what: &str, name: &str) -> Result<()> {
     if name.is_empty() {
         return Err(Error::invalid(format!("invalid {what}: it is empty")));
     }
+    if matches!(name, "." | "..") {
+        return Err(Error::invalid(format!(
+            "invalid {what} '{name}': in a URL it means another path, so nobody could reach it"
+        )));
+    }
     if name.len() > NAME_BYTES_MAX {
         return Err(Error::invalid(format!(
             "invalid {what} '{}': it is longer than {NAME_BYTES_MAX} bytes",
@@ -387,7 +392,7 @@ mod tests {
     #[test]
     fn namespaces() {
         assert!(NamespacePath::new(vec!["a.b".into(), "c/d".into(), "ü".into()]).is_ok());
-        for bad in ["", "a\u{0}b", "a\u{1f}b", "a\nb"] {
+        for bad in ["", ".", "..", "a\u{0}b", "a\u{1f}b", "a\nb"] {
             assert!(NamespacePath::new(vec![bad.to_owned()]).is_err(), "{bad:?}");
         }
         assert!(NamespacePath::new(vec!["a".to_owned(); 17]).is_err());

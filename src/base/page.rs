@@ -42,6 +42,17 @@ impl PageRequest {
         };
         Ok(Self { limit, after })
     }
+
+    /// Checks that the page before was one of a list whose keys all start with `prefix`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a token of another list.
+    pub fn check_within(&self, prefix: &[u8]) -> Result<()> {
+        if self.after.as_ref().is_some_and(|after| !after.starts_with(prefix)) {
+            return Err(Error::invalid("the page token belongs to another list"));
+        }
+        Ok(())
+    }
 }
 
 /// One page of a list.
@@ -99,5 +110,6 @@ mod tests {
         assert!(PageRequest::parse(None, Some("p1zz")).is_err());
         assert!(PageRequest::parse(Some(0), None).is_err());
         assert_eq!(PageRequest::parse(None, Some("")).unwrap().after, None);
+        assert!(request.check_within(&[0, 255]).is_ok() && request.check_within(&[1]).is_err());
     }
 }

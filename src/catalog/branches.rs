@@ -71,6 +71,10 @@ impl Catalog {
             }
             None => None,
         };
+        page.check_within(prefix.as_bytes())?;
+        if let Some(after) = after {
+            RefName::parse(after).map_err(|_| Error::invalid("invalid page token"))?;
+        }
         let records = self.repository.store().begin_read()?.ref_list(
             warehouse.id,
             kind,

@@ -133,6 +133,7 @@ impl Catalog {
         }
         let prefix =
             if recursive { key::subtree(&namespace) } else { key::children_any(&namespace) };
+        page.check_within(&prefix)?;
         let found = snapshot.scan(&prefix, page.after.as_deref(), page.limit + 1)?;
         let found = super::page_of(found, page.limit, |found| found.key.to_vec());
         let next = found.next;
@@ -161,6 +162,9 @@ impl Catalog {
         let warehouse = self.warehouse(warehouse)?;
         let from = self.resolve(&warehouse, from)?.commit;
         let to = self.resolve(&warehouse, to)?.commit;
+        if page.after.as_deref().is_some_and(|after| key::parse(after).is_none()) {
+            return Err(Error::invalid("the page token belongs to another list"));
+        }
         let reader = self.history(warehouse.id);
         let (after, limit) = (page.after.clone(), page.limit);
         // Finding renames takes the whole set of changes, so this may read much: not on an async thread.

@@ -1,6 +1,7 @@
 //! Table files: writing them for the committer, reading them through the cache, confining them to the
 //! locations that are allowed, and making local ones durable.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -102,7 +103,25 @@ impl FileSink for TableFiles {
     }
 }
 
+/// Properties that say where parts of a table or view lie.
+pub(super) const PATH_PROPERTIES: [&str; 2] = ["write.metadata.path", "write.data.path"];
+
 impl Catalog {
+    /// Checks the places that properties from a client name, symbolic links included.
+    ///
+    /// # Errors
+    /// `InvalidInput` for one that is malformed or lies elsewhere.
+    pub(super) fn check_path_properties(
+        &self,
+        policy: &LocationPolicy,
+        properties: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        for location in PATH_PROPERTIES.iter().filter_map(|key| properties.get(*key)) {
+            self.files.io().check_location(policy, location)?;
+        }
+        Ok(())
+    }
+
     /// Makes pending local files durable and forgets their bytes; returns how many. Called every
     /// moment by a background task, and once before a server stops.
     ///

@@ -470,6 +470,7 @@ fn children(
     page: &PageRequest,
     hide_default: bool,
 ) -> Result<Page<String>> {
+    page.check_within(&key::children(parent, KeyKind::Namespace))?;
     let after = page.after.as_deref();
     let mut found: Vec<(Vec<u8>, String)> = state
         .namespaces(parent, after, page.limit + 2)?

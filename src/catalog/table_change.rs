@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::address::{ContentAddress, no_content};
+use super::files::PATH_PROPERTIES;
 use super::loaded::Loaded;
 use super::writing::{check_free, counted, properties_message, taken};
 use crate::base::clock::Timestamp;
@@ -236,7 +237,7 @@ pub(super) fn check_locations(
     if before.is_none_or(|before| before.location() != after.location()) {
         policy.check(after.location())?;
     }
-    for key in ["write.metadata.path", "write.data.path"] {
+    for key in PATH_PROPERTIES {
         let set = after.properties().get(key);
         if let Some(location) = set
             && before.is_none_or(|before| before.properties().get(key) != set)

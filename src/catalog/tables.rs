@@ -29,7 +29,7 @@ use crate::iceberg::table::sort::SortOrder;
 use crate::iceberg::table::update::TableUpdate;
 use crate::version::committer::{Change, ChangeContext, NewFile, Proposal, Write};
 use crate::version::content::{ContentKind, Object};
-use crate::version::key::KeyKind;
+use crate::version::key::{self, KeyKind};
 use crate::version::snapshot::{Found, Snapshot};
 
 /// Entries that are read at once while a list looks for one kind of content.
@@ -140,6 +140,7 @@ impl Catalog {
         let missing = || super::address::no_namespace(&place.dotted());
         let state = self.state_of(&scope.warehouse, &place.at, missing)?;
         check_namespace(&state, &place.namespace, &place.shown)?;
+        page.check_within(&key::children(&place.namespace, KeyKind::Content))?;
         let mut after = page.after.clone();
         let mut items: Vec<Found> = Vec::new();
         loop {
@@ -229,6 +230,7 @@ impl Catalog {
         request: TableRequest,
     ) -> Result<NewTable> {
         let location = self.new_location(scope, address, request.location.as_deref())?;
+        self.check_path_properties(&self.policy(&scope.warehouse)?, &request.properties)?;
         Ok(NewTable {
             schema: request.schema,
             spec: request.spec,
@@ -302,6 +304,9 @@ impl Catalog {
             if let TableUpdate::SetLocation(location) = update {
                 self.files.io().check_location(&policy, location)?;
             }
+            if let TableUpdate::SetProperties(properties) = update {
+                self.check_path_properties(&policy, properties)?;
+            }
         }
         let tables = Loaded::<TableMetadata>::new(&self.files);
         let loads = Loads::Tables(Arc::clone(&tables));
@@ -346,7 +351,7 @@ impl Catalog {
         let metadata = TableMetadata::parse(&bytes)?;
         let policy = self.policy(&scope.warehouse)?;
         self.files.io().check_location(&policy, metadata.location())?;
-        check_locations(&policy, None, &metadata)?;
+        self.check_path_properties(&policy, metadata.properties())?;
         let json = metadata.to_json();
         self.files.cache().insert_table(location, Arc::new(metadata), json);
         let registration = Registration {

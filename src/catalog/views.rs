@@ -90,6 +90,7 @@ impl Catalog {
             properties: request.properties,
         };
         let policy = self.policy(&scope.warehouse)?;
+        self.check_path_properties(&policy, &new.properties)?;
         let (uuid, id) = (uuid_v4(&*self.entropy), self.new_content_id());
         let views = Loaded::<ViewMetadata>::new(&self.files);
         let (loads, entropy) = (Loads::Views(Arc::clone(&views)), Arc::clone(&self.entropy));
@@ -131,6 +132,9 @@ impl Catalog {
         for update in &updates {
             if let ViewUpdate::SetLocation(location) = update {
                 self.files.io().check_location(&policy, location)?;
+            }
+            if let ViewUpdate::SetProperties(properties) = update {
+                self.check_path_properties(&policy, properties)?;
             }
         }
         let views = Loaded::<ViewMetadata>::new(&self.files);
@@ -188,7 +192,7 @@ impl Catalog {
         let metadata = ViewMetadata::parse(&bytes)?;
         let policy = self.policy(&scope.warehouse)?;
         self.files.io().check_location(&policy, metadata.location())?;
-        view_directory(&metadata, &policy)?;
+        self.check_path_properties(&policy, metadata.properties())?;
         let json = metadata.to_json();
         self.files.cache().insert_view(location, Arc::new(metadata), json);
         let registration = Registration {

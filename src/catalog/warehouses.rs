@@ -107,7 +107,6 @@ impl Catalog {
             Some(location) => self.files.check_root(location, &self.options)?,
             None => format!("{}/{}", self.options.warehouse_root, new.name),
         };
-        self.check_no_overlap(&location)?;
         let record = WarehouseRecord {
             id: WarehouseId(0),
             name: new.name.as_str().to_owned(),
@@ -119,31 +118,6 @@ impl Catalog {
         let request = WarehouseRequest::Create { record, actor: ctx.actor.clone() };
         let record = self.committer.change_warehouse(request).await?;
         record.ok_or_else(|| Error::internal("a new warehouse was not returned")).and_then(read)
-    }
-
-    fn check_no_overlap(&self, location: &str) -> Result<()> {
-        let mut after: Option<String> = None;
-        loop {
-            let found = self
-                .repository
-                .store()
-                .begin_read()?
-                .warehouse_list(after.as_deref(), crate::base::limits::PAGE_ITEMS_MAX)?;
-            let Some(last) = found.last() else { return Ok(()) };
-            after = Some(last.name.clone());
-            let inside = |outer: &str, inner: &str| {
-                inner == outer
-                    || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
-            };
-            for other in &found {
-                if inside(&other.location, location) || inside(location, &other.location) {
-                    return Err(Error::invalid(format!(
-                        "the location {location} overlaps that of warehouse '{}', {}",
-                        other.name, other.location
-                    )));
-                }
-            }
-        }
     }
 
     /// Changes a warehouse's settings; what is `None` stays.
@@ -174,7 +148,7 @@ impl Catalog {
         if *name == self.options.default_warehouse {
             return Err(Error::invalid(format!("'{name}' is the server's default warehouse")));
         }
-        self.change_list(name, WarehouseRequest::Delete(warehouse.id)).await
+        self.change_list(name, WarehouseRequest::Delete(write(&warehouse))).await
     }
 
     /// Changes a warehouse and forgets what is remembered of it, also if the change failed: it may have

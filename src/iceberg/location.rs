@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::base::entropy::{Entropy, uuid_v4};
 use crate::base::error::{Error, Result};
-use crate::base::limits::NAME_BYTES_MAX;
+use crate::base::limits::{CHOSEN_LOCATION_BYTES_MAX, NAME_BYTES_MAX};
 
 /// A location in one form: two of them are equal exactly if they name the same place.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -210,7 +210,8 @@ const SUFFIX_DIGITS: usize = 12;
 
 /// A new location for a table or view: `<root>/<levels>/<name>-<digits>`, unique for each creation.
 ///
-/// Letters, digits, `_`, `-` and inner dots stay; every other byte becomes `~` and two digits.
+/// Letters, digits, `_`, `-` and inner dots stay; every other byte becomes `~` and two digits. Names are
+/// cut so that all of them fit into [`CHOSEN_LOCATION_BYTES_MAX`]; the digits keep it unique.
 #[must_use]
 pub fn new_table_location(
     root: &str,
@@ -222,14 +223,15 @@ pub fn new_table_location(
     if out.ends_with('/') {
         out.pop();
     }
+    let part_max = (CHOSEN_LOCATION_BYTES_MAX / (levels.len() + 1)).min(NAME_BYTES_MAX);
     for level in levels {
         out.push('/');
-        out.push_str(&path_part(level, NAME_BYTES_MAX));
+        out.push_str(&path_part(level, part_max));
     }
     let digits: String =
         uuid_v4(entropy).simple().to_string().chars().take(SUFFIX_DIGITS).collect();
     out.push('/');
-    out.push_str(&path_part(name, NAME_BYTES_MAX - SUFFIX_DIGITS - 1));
+    out.push_str(&path_part(name, part_max.saturating_sub(SUFFIX_DIGITS + 1).max(8)));
     out.push('-');
     out.push_str(&digits);
     out
@@ -400,6 +402,8 @@ mod tests {
         let long = "ü".repeat(127);
         let location = make(&[&long], &long);
         assert!(location.split('/').all(|part| part.len() <= 255));
+        let deep = vec![long.as_str(); 16];
+        assert!(make(&deep, &long).len() <= CHOSEN_LOCATION_BYTES_MAX + 64);
     }
 
     #[test]

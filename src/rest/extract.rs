@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
@@ -88,7 +88,7 @@ fn text(name: &str, value: &[u8]) -> Result<String, Failure> {
         .map_err(|_| Error::invalid(format!("the header '{name}' is not UTF-8 text")).into())
 }
 
-/// The whole body, at most [`BODY_BYTES_MAX`] bytes; more is 413.
+/// The whole body, at most [`BODY_BYTES_MAX`] bytes; more is 413, a compressed one 415.
 #[derive(Debug)]
 pub struct RawBody(pub Bytes);
 
@@ -100,6 +100,14 @@ impl<S: Sync> FromRequest<S> for RawBody {
             .headers()
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if let Some(encoding) = request.headers().get(CONTENT_ENCODING)
+            && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+        {
+            return Err(Failure::new(Error::invalid(
+                "the request body is compressed; send it as it is, without content-encoding",
+            ))
+            .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
         if announced.is_some_and(|length| length > BODY_BYTES_MAX) {
             return Err(body_too_large());
         }
@@ -149,12 +157,20 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     }
 }
 
-/// Reads JSON; the message of the failure names line, column and field.
+/// Reads a JSON object; the message of the failure names line, column and field.
+///
+/// An array is refused although a type could be read from one: its values would be taken for fields by
+/// their order. Text is UTF-8 also where nobody reads it.
 ///
 /// # Errors
 /// `InvalidInput`.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(bytes)
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| Error::invalid("invalid request body: it is not UTF-8 text"))?;
+    if text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('[') {
+        return Err(Error::invalid("invalid request body: it is an array, not an object").into());
+    }
+    serde_json::from_str(text)
         .map_err(|error| Error::invalid(format!("invalid request body: {error}")).into())
 }
 
@@ -211,7 +227,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CommitPath {
     }
 }
 
-/// One segment of the path, percent-decoded.
+/// One segment of the path, percent-decoded once (by the router).
 ///
 /// # Errors
 /// `InvalidInput` if it is not UTF-8; `Internal` if the route has no such segment.
@@ -225,10 +241,7 @@ pub async fn segment<S: Send + Sync>(
         .map_err(|_| Error::invalid("the path holds bytes that are not UTF-8"))?;
     for (key, value) in &params {
         if key == name {
-            return percent_encoding::percent_decode_str(value)
-                .decode_utf8()
-                .map(std::borrow::Cow::into_owned)
-                .map_err(|_| Error::invalid("the path holds bytes that are not UTF-8").into());
+            return Ok(value.to_owned());
         }
     }
     Err(Error::internal(format!("the route has no segment '{name}'")).into())

@@ -95,7 +95,7 @@ impl Commit {
 /// Checks the parts of a commit that people write.
 ///
 /// # Errors
-/// `InvalidInput` or `LimitExceeded` with the part that is too large.
+/// `InvalidInput` with the part that is too large.
 pub fn check_description(message: &str, properties: &BTreeMap<String, String>) -> Result<()> {
     if message.len() > COMMIT_MESSAGE_BYTES_MAX {
         return Err(Error::invalid(format!(

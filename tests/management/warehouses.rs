@@ -67,3 +67,26 @@ async fn what_is_wrong_is_refused() {
     app.get("/no%20name").await.with(400);
     app.get("/absent").await.with(404);
 }
+
+#[tokio::test]
+async fn of_many_at_once_one_wins() {
+    let app = TestApp::new().await;
+    let root = app.get("/lake").await.with(200)["location"].as_str().unwrap().to_owned();
+    let shared = root.replace("/lake", "/shared");
+    let make = |number: usize| {
+        let body = json!({ "name": format!("w{number}"), "location": shared });
+        let app = &app;
+        async move { (number, app.post("", &body).await.status.as_u16()) }
+    };
+    let made = futures::future::join_all((0..8).map(make)).await;
+    let winners: Vec<usize> =
+        made.iter().filter(|(_, status)| *status == 201).map(|(number, _)| *number).collect();
+    assert_eq!(winners.len(), 1, "{made:?}");
+    assert!(made.iter().all(|(_, status)| [201, 400].contains(status)), "{made:?}");
+
+    let path = format!("/w{}", winners[0]);
+    let gone = futures::future::join_all((0..8).map(|_| app.call("DELETE", &path, ""))).await;
+    let mut gone: Vec<u16> = gone.iter().map(|answer| answer.status.as_u16()).collect();
+    gone.sort_unstable();
+    assert_eq!(gone, [204, 404, 404, 404, 404, 404, 404, 404]);
+}

@@ -59,7 +59,7 @@ async fn unknown_actions_and_requirements() {
 async fn names_that_cannot_be() {
     let app = TestApp::new().await;
     let long = "x".repeat(256);
-    for name in ["", "a\u{0}b", "a\nb", long.as_str()] {
+    for name in ["", ".", "..", "a\u{0}b", "a\nb", long.as_str()] {
         let answer = app.table_refused(name).await;
         assert!(answer.starts_with("400 BadRequestException: "), "{name:?}: {answer}");
         let body = json!({ "namespace": [name] });
@@ -115,4 +115,81 @@ async fn schemas_that_cannot_be() {
         let answer = app.post("lake~main/namespaces/default/tables", body).await;
         assert_eq!(answer.status, 400, "{schema}: {}", answer.text);
     }
+}
+
+#[tokio::test]
+async fn links_lead_out_of_no_warehouse() {
+    let app = TestApp::new().await;
+    let made = app.table("lake~main", "default", "t").await;
+    let outside = app.directory.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    let link = app.directory.path().join("lake/link");
+    std::os::unix::fs::symlink(&outside, &link).unwrap();
+    let location = format!("file://{}/x", link.display());
+    let before = app.commit_of("main");
+    let tables = "lake~main/namespaces/default/tables";
+    let views = "lake~main/namespaces/default/views";
+    let version = json!({ "version-id": 1, "timestamp-ms": 1, "schema-id": 0, "summary": {},
+        "default-namespace": ["default"],
+        "representations": [{ "type": "sql", "sql": "select 1", "dialect": "spark" }] });
+    for key in ["write.metadata.path", "write.data.path"] {
+        let properties = json!({ key: location });
+        let table =
+            json!({ "name": "n", "schema": crate::app::schema(), "properties": properties });
+        let mut staged = table.clone();
+        staged["stage-create"] = json!(true);
+        let view = json!({ "name": "v", "schema": crate::app::schema(), "view-version": version,
+            "properties": properties });
+        for (path, body) in [
+            (tables.to_owned(), table),
+            (tables.to_owned(), staged),
+            (format!("{tables}/t"), crate::app::set_property(key, &location)),
+            (views.to_owned(), view),
+        ] {
+            let answer = app.post(&path, body).await;
+            assert_eq!(answer.status, 400, "{path} {key}: {}", answer.text);
+        }
+    }
+    assert_eq!(app.commit_of("main"), before);
+    assert_eq!(app.get(&format!("{tables}/t")).await.ok(), made);
+    assert_eq!(std::fs::read_dir(outside).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn locations_that_no_file_system_takes() {
+    let app = TestApp::new().await;
+    let root = app.directory.path().join("lake");
+    let long = format!("file://{}/{}/t", root.display(), "x".repeat(300));
+    let mut body = crate::app::table_body("t");
+    body["location"] = json!(long);
+    let answer = app.post("lake~main/namespaces/default/tables", body).await.error();
+    assert!(answer.starts_with("400 BadRequestException: "), "{answer}");
+
+    let level = "n".repeat(255);
+    let mut levels: Vec<&str> = Vec::new();
+    for _ in 0..16 {
+        levels.push(&level);
+        app.namespace("lake~main", &levels).await;
+    }
+    let made = app.table("lake~main", &levels.join("%1F"), &level).await;
+    let location = made["metadata-location"].as_str().unwrap();
+    assert!(std::path::Path::new(location.strip_prefix("file://").unwrap()).exists());
+}
+
+#[tokio::test]
+async fn requests_that_say_nothing_or_twice() {
+    let app = TestApp::new().await;
+    app.table("lake~main", "default", "t").await;
+    let table = "lake~main/namespaces/default/tables/t";
+    for body in [json!([]), json!({}), json!({ "update": [] })] {
+        assert_eq!(app.post(table, body.clone()).await.status, 400, "{body}");
+    }
+    app.post(table, json!({ "updates": [] })).await.ok();
+    for query in ["pageSize=1&pageSize=2", "pageToken=&pageToken="] {
+        let path = format!("lake~main/namespaces/default/tables?{query}");
+        assert_eq!(app.get(&path).await.status, 400, "{query}");
+    }
+    // More than a server ever takes is the client's mistake; 429 would make it try again for ever.
+    let body = json!({ "namespace": ["big"], "properties": { "x": "y".repeat(300_000) } });
+    assert_eq!(app.post("lake~main/namespaces", body).await.status, 400);
 }

@@ -65,3 +65,18 @@ async fn files_that_cannot_be_registered() {
     let missing = app.post("lake~main/namespaces/x/register", body).await;
     assert!(missing.status.is_client_error());
 }
+
+/// To open a pipe waits for whoever writes to it.
+#[tokio::test]
+async fn a_pipe_is_no_file() {
+    let app = TestApp::new().await;
+    let pipe = app.directory.path().join("lake/pipe.metadata.json");
+    std::fs::create_dir_all(pipe.parent().unwrap()).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let location = format!("file://{}", pipe.display());
+    let body = json!({ "name": "n", "metadata-location": location });
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(10), app.post(PATH, body));
+    let answer = answer.await.unwrap().error();
+    assert!(answer.starts_with("400 BadRequestException: "), "{answer}");
+}

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::base::limits::STRAY_READS_SECONDS;
 use crate::cli::error::{FAILED, Failed};
 use crate::server;
 use crate::server::config::Flags;
@@ -18,7 +19,12 @@ pub fn run(flags: &Flags, out: &mut dyn Write) -> Result<(), Failed> {
         .build()
         .map_err(|error| Failed::new(format!("no runtime: {error}")))?;
     match runtime.block_on(server::run::run(&config, out))? {
-        Ended::Drained => Ok(()),
+        Ended::Drained => {
+            // Every change is answered and durable by now; a read that hangs, such as on a dead network
+            // drive, must not keep the process.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(STRAY_READS_SECONDS));
+            Ok(())
+        }
         Ended::AtOnce => {
             // What still runs is abandoned: this was asked for twice.
             runtime.shutdown_background();

@@ -19,6 +19,10 @@ pub(super) fn failure(location: &str, error: std::io::Error) -> Error {
     match error.kind() {
         IoKind::NotFound => missing(location),
         IoKind::AlreadyExists => taken(location),
+        IoKind::InvalidFilename => {
+            Error::invalid(format!("Invalid location {location}: it is too long"))
+                .with_source(error)
+        }
         IoKind::StorageFull | IoKind::QuotaExceeded => {
             Error::new(ErrorKind::Unavailable, format!("No space is left for {location}"))
                 .with_source(error)
@@ -29,10 +33,15 @@ pub(super) fn failure(location: &str, error: std::io::Error) -> Error {
 
 pub(super) fn read(location: &str, path: &Path) -> Result<Bytes> {
     let fail = |error| failure(location, error);
-    let file = File::open(path).map_err(fail)?;
+    let no_file = || Error::invalid(format!("{location} is not a file"));
+    // Asked before it is opened: to open a pipe waits for whoever writes to it.
+    if !std::fs::metadata(path).map_err(fail)?.is_file() {
+        return Err(no_file());
+    }
+    let file = open_to_read(path).map_err(fail)?;
     let about = file.metadata().map_err(fail)?;
     if !about.is_file() {
-        return Err(Error::invalid(format!("{location} is not a file")));
+        return Err(no_file());
     }
     if about.len() > METADATA_FILE_BYTES_MAX {
         return Err(too_long(location));
@@ -43,6 +52,13 @@ pub(super) fn read(location: &str, path: &Path) -> Result<Bytes> {
         return Err(too_long(location));
     }
     Ok(Bytes::from(bytes))
+}
+
+/// Opens a file without waiting, should it have become a pipe meanwhile.
+fn open_to_read(path: &Path) -> std::io::Result<File> {
+    let flags =
+        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?))
 }
 
 pub(super) fn write_unsynced(location: &str, path: &Path, bytes: &[u8]) -> Result<()> {

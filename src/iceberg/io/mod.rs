@@ -52,8 +52,8 @@ impl Files {
     /// Reads a file.
     ///
     /// # Errors
-    /// `NotFound(File)` if it is missing, `LimitExceeded` if it is longer than
-    /// [`METADATA_FILE_BYTES_MAX`], `InvalidInput` for a malformed location.
+    /// `NotFound(File)` if it is missing; `InvalidInput` if it is longer than
+    /// [`METADATA_FILE_BYTES_MAX`] or no file, or for a malformed location.
     pub async fn read(&self, location: &str) -> Result<Bytes> {
         let normal = NormalLocation::parse(location)?;
         if let Some(path) = normal.local_path() {
@@ -235,7 +235,7 @@ async fn blocking<T: Send + 'static>(
 
 fn too_long(location: &str) -> Error {
     Error::new(
-        ErrorKind::LimitExceeded,
+        ErrorKind::InvalidInput,
         format!("File {location} is longer than {METADATA_FILE_BYTES_MAX} bytes"),
     )
 }

@@ -69,10 +69,18 @@ fn idempotency_key(parts: &Parts) -> Result<Option<String>> {
     }
 }
 
-/// The first value of a parameter. Parameters that are not known are for others.
+/// The value of a parameter. Parameters that are not known are for others.
+///
+/// # Errors
+/// `InvalidInput` if it is given twice.
 pub(super) fn parameter(parts_query: Option<&str>, name: &str) -> Result<Option<String>> {
     let pairs = query::pairs(parts_query.unwrap_or_default())?;
-    Ok(pairs.into_iter().find(|(key, _)| key == name).map(|(_, value)| value))
+    let mut values = pairs.into_iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Error::invalid(format!("the parameter '{name}' is given twice")));
+    }
+    Ok(first)
 }
 
 /// A flag in the query, whatever its case; absent is `false`.

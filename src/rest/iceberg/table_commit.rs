@@ -36,6 +36,9 @@ pub(super) async fn commit(
     mutation: Mutation,
 ) -> Answer<Response> {
     let Commit { requirements, updates } = mutation.json()?;
+    if requirements.is_none() && updates.is_none() {
+        return Err(Error::invalid("a commit has 'requirements' or 'updates', or both").into());
+    }
     let OfContent { scope, levels, name } = target;
     let requirements = requirements.unwrap_or_default();
     let address = if requirements.contains(&TableRequirement::Create) {
@@ -74,7 +77,7 @@ pub(super) async fn transaction(
     let Transaction { table_changes } = mutation.json()?;
     if table_changes.len() > TRANSACTION_TABLES_MAX {
         return Err(Error::new(
-            ErrorKind::LimitExceeded,
+            ErrorKind::InvalidInput,
             format!(
                 "one transaction changes at most {TRANSACTION_TABLES_MAX} tables, not {}",
                 table_changes.len()

@@ -252,7 +252,8 @@ pub struct RefRequest {
 /// A request to change the list of warehouses.
 #[derive(Clone, Debug)]
 pub enum WarehouseRequest {
-    /// Make one, with its default branch and a first commit.
+    /// Make one, with its default branch and a first commit; refused if its location overlaps that of
+    /// another.
     Create {
         /// The row; its number is given by the store.
         record: WarehouseRecord,
@@ -262,7 +263,7 @@ pub enum WarehouseRequest {
     /// Change the settings.
     Update(WarehouseRecord),
     /// Remove it.
-    Delete(WarehouseId),
+    Delete(WarehouseRecord),
 }
 
 type Answer = std::result::Result<Box<dyn Any + Send>, CommitFailure>;

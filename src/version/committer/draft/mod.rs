@@ -305,7 +305,7 @@ impl<'t> Draft<'t> {
                     let bytes = object.encode();
                     if bytes.len() > CONTENT_OBJECT_BYTES_MAX {
                         return Err(Error::new(
-                            ErrorKind::LimitExceeded,
+                            ErrorKind::InvalidInput,
                             format!(
                                 "'{}' has {} bytes of properties; at most \
                                  {CONTENT_OBJECT_BYTES_MAX} are allowed",

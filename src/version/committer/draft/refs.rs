@@ -139,21 +139,57 @@ impl Draft<'_> {
                         format!("the warehouse '{}' exists already", record.name),
                     ));
                 }
+                self.check_no_overlap(&record.location)?;
                 let record = self.ask(|txn| txn.warehouse_insert(record))?;
                 self.first_commit(&record, actor)?;
                 self.wrote_warehouses = true;
                 Ok(Some(record))
             }
             WarehouseRequest::Update(record) => {
+                self.check_there(record)?;
                 self.ask(|txn| txn.warehouse_update(record))?;
                 self.wrote_warehouses = true;
                 Ok(Some(record.clone()))
             }
-            WarehouseRequest::Delete(id) => {
-                self.check_empty(*id)?;
-                self.ask(|txn| txn.warehouse_delete(*id))?;
+            WarehouseRequest::Delete(record) => {
+                self.check_there(record)?;
+                self.check_empty(record.id)?;
+                self.ask(|txn| txn.warehouse_delete(record.id))?;
                 self.wrote_warehouses = true;
                 Ok(None)
+            }
+        }
+    }
+
+    /// Checks that a warehouse was not removed since it was read.
+    fn check_there(&mut self, record: &WarehouseRecord) -> Result<()> {
+        match self.ask(|txn| txn.warehouse_get(&record.name))? {
+            Some(found) if found.id == record.id => Ok(()),
+            Some(_) | None => Err(Error::not_found(
+                Entity::Warehouse,
+                format!("warehouse '{}' does not exist", record.name),
+            )),
+        }
+    }
+
+    /// Checks that no warehouse lies at, in or around a location.
+    fn check_no_overlap(&mut self, location: &str) -> Result<()> {
+        let inside = |outer: &str, inner: &str| {
+            inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let mut after: Option<String> = None;
+        loop {
+            let found = self.ask(|txn| txn.warehouse_list(after.as_deref(), PAGE_ITEMS_MAX))?;
+            let Some(last) = found.last() else { return Ok(()) };
+            after = Some(last.name.clone());
+            let other = found.iter().find(|other| {
+                inside(&other.location, location) || inside(location, &other.location)
+            });
+            if let Some(other) = other {
+                return Err(Error::invalid(format!(
+                    "the location {location} overlaps that of warehouse '{}', {}",
+                    other.name, other.location
+                )));
             }
         }
     }
