@@ -374,9 +374,9 @@ async fn a_closed_committer_refuses_and_has_answered_all() {
 }
 
 /// Keeps the committer's thread busy until the sender is used or dropped.
-fn gate(house: &Arc<House>) -> (std::sync::mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
-    let (release, wait) = std::sync::mpsc::channel::<()>();
-    let (begun, busy) = std::sync::mpsc::channel::<()>();
+fn gate(house: &Arc<House>) -> (std::sync::mpsc::SyncSender<()>, tokio::task::JoinHandle<()>) {
+    let (release, wait) = std::sync::mpsc::sync_channel::<()>(1);
+    let (begun, busy) = std::sync::mpsc::sync_channel::<()>(1);
     let change = With(move |_: &Snapshot| {
         if begun.send(()).is_ok() {
             wait.recv().unwrap_or_default();
@@ -491,6 +491,21 @@ async fn requests_to_a_deleted_warehouse_fail_alone() {
     assert_eq!(late.await.unwrap().unwrap_err().kind(), ErrorKind::NotFound(Entity::Warehouse));
     good.await.unwrap().unwrap();
     assert_eq!(house.tables(house.head("main"), "sales"), ["a"]);
+}
+
+#[tokio::test]
+async fn a_name_that_grows_when_folded_can_be_dropped() {
+    let house = house().await;
+    let name = "\u{130}".repeat(100);
+    house.namespace("main", &name).await.unwrap();
+    let path = vec![name];
+    let drop = With(move |_: &Snapshot| {
+        let write = Write::Remove { path: path.clone(), kind: KeyKind::Namespace };
+        Ok(Proposal { writes: vec![write], ..Proposal::default() })
+    });
+    failed(house.committer.commit(house.request("main", Box::new(drop))).await).unwrap();
+    let snapshot = house.repository.snapshot(house.warehouse, house.head("main")).unwrap();
+    assert!(snapshot.scan(&[], None, 1).unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Requests that meet: what one saw is not there any more when its turn comes.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use nunatak::auth::context::OpContext;
@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::app::TestApp;
 
 /// A change of nothing that waits until its sender is used or dropped.
-struct Gate(Sender<()>, std::sync::mpsc::Receiver<()>);
+struct Gate(SyncSender<()>, Receiver<()>);
 
 impl Change for Gate {
     fn evaluate(&mut self, _: &Snapshot, _: &ChangeContext) -> Result<Proposal, ChangeError> {
@@ -29,14 +29,14 @@ impl Change for Gate {
 
 /// A change that keeps the committer's thread busy until it is released.
 struct Busy {
-    release: Sender<()>,
-    begun: std::sync::mpsc::Receiver<()>,
+    release: SyncSender<()>,
+    begun: Receiver<()>,
 }
 
 impl Busy {
     fn submit(app: &TestApp) -> Self {
-        let (release, released) = channel();
-        let (begins, begun) = channel();
+        let (release, released) = sync_channel(1);
+        let (begins, begun) = sync_channel(1);
         let catalog = std::sync::Arc::clone(app.catalog());
         let lake = catalog.warehouse(&WarehouseName::parse("lake").unwrap()).unwrap();
         let request = CommitRequest {

@@ -16,7 +16,7 @@ use crate::base::ids::{CommitId, ObjectHash, WarehouseId};
 use crate::base::limits::{
     CLOCK_AHEAD_SECONDS_MAX, COMMIT_OPERATIONS_MAX, CONTENT_OBJECT_BYTES_MAX, REPLAY_COMMITS_MAX,
 };
-use crate::base::name::{NamespacePath, RefName};
+use crate::base::name::{DEFAULT_NAMESPACE, NamespacePath, RefName};
 use crate::store::interface::WriteTxn;
 use crate::store::records::{IdempotencyRecord, RefKind, RefLogRecord, RefRecord};
 use crate::tree::{self, Change as TreeChange, Edit, NodeRef, Value};
@@ -25,7 +25,7 @@ use crate::version::content::{Entry, Object};
 use crate::version::error::VersionError;
 use crate::version::key::{self, KeyKind};
 use crate::version::repository::{Overlay, Repository};
-use crate::version::snapshot::{self, Snapshot, read_entry};
+use crate::version::snapshot::{Snapshot, read_entry};
 
 /// Characters of a commit message that the ref log repeats.
 const REASON_CHARS: usize = 200;
@@ -375,11 +375,13 @@ impl<'t> Draft<'t> {
                     }
                 }
                 TreeChange::Remove if parsed.kind == KeyKind::Namespace => {
-                    let path = NamespacePath::new(parsed.parts())?;
-                    if !snapshot::is_default(&path) && !view.is_empty(&path)? {
+                    // What is in `default` needs no stored namespace around it.
+                    let is_default = parsed.parent.is_empty() && parsed.name == DEFAULT_NAMESPACE;
+                    let shown = parsed.clone().parts().join(".");
+                    if !is_default && !view.scan(&key::children_of(parsed), None, 1)?.is_empty() {
                         return Err(Error::new(
                             ErrorKind::NotEmpty(Entity::Namespace),
-                            format!("Namespace is not empty: {path}"),
+                            format!("Namespace is not empty: {shown}"),
                         ));
                     }
                 }
