@@ -156,6 +156,7 @@ impl House {
             message: None,
             properties: BTreeMap::new(),
             expected_head: None,
+            worked_out_at: None,
             merge_parent: None,
             action: RefAction::Commit,
             idempotency: None,

@@ -75,7 +75,7 @@ impl Change for Put {
                 bytes: Bytes::from_static(b"{}"),
             }],
             answer: Bytes::from(self.location.clone()),
-            commit_anyway: false,
+            ..Proposal::default()
         })
     }
 }
@@ -136,6 +136,7 @@ impl House {
             message: None,
             properties: BTreeMap::new(),
             expected_head: None,
+            worked_out_at: None,
             merge_parent: None,
             action: RefAction::Commit,
             idempotency: None,
@@ -477,4 +478,165 @@ async fn a_panic_after_the_write_makes_no_change_twice() {
     assert_eq!(evaluated.load(Ordering::SeqCst), 2);
     assert_eq!(house.tables(house.head("main"), "s"), ["a", "b", "first"]);
     house.put("main", &["s", "next"], "file:///w/next").await.unwrap();
+}
+
+/// Keeps the committer's thread busy until the sender is used or dropped.
+fn gate(house: &Arc<House>) -> (std::sync::mpsc::SyncSender<()>, tokio::task::JoinHandle<()>) {
+    let (release, wait) = std::sync::mpsc::sync_channel::<()>(1);
+    let (begun, busy) = std::sync::mpsc::sync_channel::<()>(1);
+    let change = With(move |_: &Snapshot| {
+        if begun.send(()).is_ok() {
+            wait.recv().unwrap_or_default();
+        }
+        Ok(Proposal::default())
+    });
+    let request = house.request("main", Box::new(change));
+    let committer = house.committer.clone();
+    let task = tokio::spawn(async move {
+        failed(committer.commit(request).await).unwrap();
+    });
+    tokio::task::block_in_place(|| busy.recv().unwrap());
+    (release, task)
+}
+
+/// Puts so many tables in one group; the commits in order.
+async fn one_group(house: &Arc<House>, branch: &'static str, count: usize) -> Vec<CommitId> {
+    let (release, busy) = gate(house);
+    let tasks: Vec<_> = (0..count)
+        .map(|index| {
+            let house = Arc::clone(house);
+            tokio::spawn(async move {
+                let name = format!("{branch}{index}");
+                house.put(branch, &["sales", &name], &format!("file:///w/{name}")).await.unwrap()
+            })
+        })
+        .collect();
+    while house.committer.stats().waiting < count as u64 {
+        tokio::task::yield_now().await;
+    }
+    release.send(()).unwrap();
+    busy.await.unwrap();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let mut chain = vec![house.head(branch)];
+    for _ in 1..count {
+        let last = house.repository.commit(house.warehouse, chain[chain.len() - 1]).unwrap();
+        chain.push(last.commit.parents[0]);
+    }
+    chain.reverse();
+    chain
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trees_are_rebuilt_however_branches_start_from_commits_inside_groups() {
+    let house = Arc::new(house().await);
+    house.namespace("main", "sales").await.unwrap();
+    let mut all = Vec::new();
+    for (branch, next) in [("main", "b"), ("b", "c"), ("c", "d"), ("d", "e")] {
+        let made = one_group(&house, branch, 100).await;
+        let inside = made[62];
+        all.extend(made);
+        let request = RefRequest {
+            warehouse: house.warehouse,
+            name: RefName::parse(next).unwrap(),
+            actor: "ann".to_owned(),
+            reason: String::new(),
+            change: RefChange::Create { kind: RefKind::Branch, to: inside },
+        };
+        house.committer.change_ref(request).await.unwrap();
+    }
+    let fresh = Arc::new(Repository::new(Arc::clone(&house.store)));
+    for id in all {
+        fresh.snapshot(house.warehouse, id).unwrap().scan(&[], None, 1).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_to_a_deleted_warehouse_fail_alone() {
+    let house = Arc::new(house().await);
+    house.namespace("main", "sales").await.unwrap();
+    let record = WarehouseRecord {
+        id: WarehouseId(0),
+        name: "gone".to_owned(),
+        location: "file:///gone".to_owned(),
+        default_branch: "main".to_owned(),
+        client_gc: false,
+        created_at: Timestamp::from_micros(0),
+    };
+    let create = WarehouseRequest::Create { record, actor: "ann".to_owned() };
+    let record = house.committer.change_warehouse(create).await.unwrap().unwrap();
+    let gone = record.id;
+    house.committer.change_warehouse(WarehouseRequest::Delete(record)).await.unwrap();
+    let (release, busy) = gate(&house);
+    let late = {
+        let house = Arc::clone(&house);
+        tokio::spawn(async move {
+            let change = With(|_: &Snapshot| {
+                Ok(Proposal {
+                    writes: vec![Write::Put {
+                        path: vec!["late".to_owned()],
+                        id: ContentId::new([1; 16]),
+                        object: Object::Namespace { properties: BTreeMap::new() },
+                    }],
+                    ..Proposal::default()
+                })
+            });
+            let mut request = house.request("main", Box::new(change));
+            request.warehouse = gone;
+            failed(house.committer.commit(request).await)
+        })
+    };
+    let good = {
+        let house = Arc::clone(&house);
+        tokio::spawn(async move { house.put("main", &["sales", "a"], "file:///w/a").await })
+    };
+    while house.committer.stats().waiting < 2 {
+        tokio::task::yield_now().await;
+    }
+    release.send(()).unwrap();
+    busy.await.unwrap();
+    assert_eq!(late.await.unwrap().unwrap_err().kind(), ErrorKind::NotFound(Entity::Warehouse));
+    good.await.unwrap().unwrap();
+    assert_eq!(house.tables(house.head("main"), "sales"), ["a"]);
+}
+
+#[tokio::test]
+async fn a_name_that_grows_when_folded_can_be_dropped() {
+    let house = house().await;
+    let name = "\u{130}".repeat(100);
+    house.namespace("main", &name).await.unwrap();
+    let path = vec![name];
+    let drop = With(move |_: &Snapshot| {
+        let write = Write::Remove { path: path.clone(), kind: KeyKind::Namespace };
+        Ok(Proposal { writes: vec![write], ..Proposal::default() })
+    });
+    failed(house.committer.commit(house.request("main", Box::new(drop))).await).unwrap();
+    let snapshot = house.repository.snapshot(house.warehouse, house.head("main")).unwrap();
+    assert!(snapshot.scan(&[], None, 1).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn writing_what_is_there_makes_no_commit() {
+    let house = house().await;
+    house.namespace("main", "sales").await.unwrap();
+    let first = house.put("main", &["sales", "a"], "file:///w/1").await.unwrap();
+    let again = house.put("main", &["sales", "a"], "file:///w/1").await.unwrap();
+    assert_eq!((again.commit, again.head), (None, first.head));
+}
+
+#[tokio::test]
+async fn a_change_that_panics_fails_alone_and_the_committer_goes_on() {
+    let house = house().await;
+    house.namespace("main", "sales").await.unwrap();
+    let bad = With(|_: &Snapshot| panic!("a bug"));
+    let bad = house.request("main", Box::new(bad));
+    let (bad, good) = tokio::join!(
+        house.committer.commit(bad),
+        house.put("main", &["sales", "a"], "file:///w/a")
+    );
+    assert_eq!(failed(bad).unwrap_err().kind(), ErrorKind::CommitUnknown);
+    good.unwrap();
+    house.put("main", &["sales", "b"], "file:///w/b").await.unwrap();
+    assert_eq!(house.tables(house.head("main"), "sales"), ["a", "b"]);
 }

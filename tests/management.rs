@@ -10,6 +10,8 @@ mod doors;
 mod history;
 #[path = "management/openapi.rs"]
 mod openapi;
+#[path = "management/races.rs"]
+mod races;
 #[path = "management/refs.rs"]
 mod refs;
 #[path = "management/requests.rs"]

@@ -1,5 +1,7 @@
 //! Branches, the list of refs, and the ref log.
 
+use std::sync::Arc;
+
 use super::warehouses::Warehouse;
 use super::{Catalog, OpContext, Resolved};
 use crate::base::clock::Timestamp;
@@ -190,7 +192,7 @@ impl Catalog {
                 branch.head
             )));
         }
-        if !force && self.holds_unmerged(&warehouse, &branch)? {
+        if !force && self.holds_unmerged(&warehouse, &branch).await? {
             return Err(Error::new(
                 ErrorKind::NotEmpty(Entity::Branch),
                 format!(
@@ -222,33 +224,43 @@ impl Catalog {
     }
 
     /// Whether a branch holds commits that no other ref holds. The default branch is asked first.
-    fn holds_unmerged(&self, warehouse: &Warehouse, branch: &Ref) -> Result<bool> {
+    async fn holds_unmerged(&self, warehouse: &Warehouse, branch: &Ref) -> Result<bool> {
         let source = self.history(warehouse.id);
+        let repository = Arc::clone(&self.repository);
         let default = self.branch(warehouse, &warehouse.default_branch)?.head;
-        if graph::is_ancestor(&source, branch.head, default)? {
-            return Ok(false);
-        }
-        let mut after: Option<String> = None;
-        loop {
-            let refs = self.repository.store().begin_read()?.ref_list(
-                warehouse.id,
-                None,
-                "",
-                after.as_deref(),
-                PAGE_ITEMS_MAX,
-            )?;
-            let Some(last) = refs.last() else { return Ok(true) };
-            after = Some(last.name.clone());
-            for record in &refs {
-                let other = record.name != branch.name.as_str();
-                if other
-                    && (record.commit == branch.head
-                        || graph::is_ancestor(&source, branch.head, record.commit)?)
-                {
+        let (warehouse, branch) = (warehouse.id, branch.clone());
+        // Reads every ref and maybe much history: not on an async thread.
+        let work = move || -> Result<bool> {
+            if !graph::unmerged(&source, branch.head, &[default])? {
+                return Ok(false);
+            }
+            let mut after: Option<String> = None;
+            loop {
+                let refs = repository.store().begin_read()?.ref_list(
+                    warehouse,
+                    None,
+                    "",
+                    after.as_deref(),
+                    PAGE_ITEMS_MAX,
+                )?;
+                let Some(last) = refs.last() else { return Ok(true) };
+                after = Some(last.name.clone());
+                let mut heads: Vec<CommitId> = refs
+                    .iter()
+                    .filter(|record| record.name != branch.name.as_str())
+                    .map(|record| record.commit)
+                    .collect();
+                heads.sort_unstable();
+                heads.dedup();
+                // One walk for all of them.
+                if !heads.is_empty() && !graph::unmerged(&source, branch.head, &heads)? {
                     return Ok(false);
                 }
             }
-        }
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| {
+            Error::internal("looking for unmerged work failed").with_source(error)
+        })?
     }
 
     /// Points a branch at another commit. What it held stays reachable through the ref log.

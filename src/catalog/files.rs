@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::warehouses::Warehouse;
 use super::{Catalog, CatalogOptions};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::iceberg::cache::MetadataCache;
 use crate::iceberg::io::Files;
 use crate::iceberg::location::LocationPolicy;
@@ -139,14 +139,24 @@ impl Catalog {
         tokio::task::spawn_blocking(move || -> Result<()> {
             let locations: Vec<&str> =
                 batch.iter().map(|(location, _)| location.as_str()).collect();
-            if files.files.sync_local(&locations).is_ok() {
-                return Ok(());
+            match files.files.sync_local(&locations) {
+                // Somebody took a file away: put it back from the bytes kept here. The others are as
+                // little durable as before.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound(_)) => {
+                    for (location, bytes) in &batch {
+                        files.files.restore_local(location, bytes)?;
+                    }
+                    files.files.sync_local(&locations)
+                }
+                // What the system failed to write it may call written when asked again: write it anew.
+                Err(error) => {
+                    tracing::warn!(error = error.chain(), "metadata files were not synced");
+                    batch.iter().try_for_each(|(location, bytes)| {
+                        files.files.rewrite_local(location, bytes)
+                    })
+                }
+                Ok(()) => Ok(()),
             }
-            // Somebody took a file away: put it back from the bytes kept here.
-            for (location, bytes) in &batch {
-                files.files.restore_local(location, bytes)?;
-            }
-            Ok(())
         })
         .await
         .map_err(|error| Error::internal("syncing files failed").with_source(error))??;

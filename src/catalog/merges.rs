@@ -1,11 +1,12 @@
 //! Merges, reverts and cherry-picks: computed outside the committer, checked by it key by key.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::warehouses::Warehouse;
 use super::{Catalog, OpContext, Resolved};
-use crate::base::error::{Error, Result};
-use crate::base::ids::CommitId;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::ids::{CommitId, ContentId, WarehouseId};
 use crate::base::limits::COMMIT_RETRIES_MAX;
 use crate::base::name::{RefExpr, RefName, WarehouseName};
 use crate::store::records::RefAction;
@@ -19,6 +20,9 @@ use crate::version::merge::{
 use crate::version::pick;
 use crate::version::reader::HistoryReader;
 use crate::version::snapshot::Snapshot;
+
+/// Characters of a commit's message that the message of its revert repeats.
+const TITLE_CHARS: usize = 1000;
 
 /// How carefully changes inside one table are combined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -66,6 +70,20 @@ pub struct MergeReport {
     pub changes: Vec<MergeChange>,
     /// What must be decided first; if there is any, nothing moved.
     pub conflicts: Vec<MergeConflict>,
+}
+
+/// Turns of those that merge into one branch: each would have to start again when another lands first.
+#[derive(Debug, Default)]
+pub(super) struct Turns(parking_lot::Mutex<TurnsByBranch>);
+
+type TurnsByBranch = BTreeMap<(WarehouseId, RefName), Arc<tokio::sync::Mutex<()>>>;
+
+impl Turns {
+    fn of(&self, warehouse: WarehouseId, branch: &RefName) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.lock();
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry((warehouse, branch.clone())).or_default())
+    }
 }
 
 /// What is put onto a branch.
@@ -135,7 +153,7 @@ impl Catalog {
             picked: Picked::Revert(id),
             author: None,
             message: None,
-            default_message: format!("revert \"{}\" ({id})", stored.commit.message),
+            default_message: format!("revert \"{}\" ({id})", title(&stored.commit.message)),
             expected_head,
             dry_run: false,
         };
@@ -168,7 +186,7 @@ impl Catalog {
         self.land(ctx, &warehouse, onto, landing).await
     }
 
-    pub(super) fn history(&self, warehouse: crate::base::ids::WarehouseId) -> HistoryReader {
+    pub(super) fn history(&self, warehouse: WarehouseId) -> HistoryReader {
         HistoryReader::new(Arc::clone(&self.repository), warehouse)
     }
 
@@ -179,6 +197,8 @@ impl Catalog {
         onto: &RefName,
         landing: Landing,
     ) -> Result<MergeReport> {
+        let turn = self.turns.of(warehouse.id, onto);
+        let _turn = if landing.dry_run { None } else { Some(turn.lock().await) };
         for _ in 0..COMMIT_RETRIES_MAX {
             let head = self.branch(warehouse, onto)?.head;
             if let Some(expected) = landing.expected_head
@@ -201,7 +221,10 @@ impl Catalog {
             if !report.conflicts.is_empty() || landing.dry_run || without_effect {
                 return Ok(report);
             }
-            match self.commit_landing(ctx, warehouse, onto, &landing, outcome.writes).await? {
+            match self
+                .commit_landing(ctx, warehouse, onto, &landing, (head, outcome.writes))
+                .await?
+            {
                 // The report says what the head was before the commit, which may be later than `head`:
                 // the committer found every key that matters as it was there.
                 Some((commit, before)) => {
@@ -266,7 +289,7 @@ impl Catalog {
         warehouse: &Warehouse,
         onto: &RefName,
         landing: &Landing,
-        writes: Vec<MergeWrite>,
+        (head, writes): (CommitId, Vec<MergeWrite>),
     ) -> Result<Option<(CommitId, CommitId)>> {
         let (merge_parent, action) = match &landing.picked {
             Picked::Merge { source, squash: false, .. } => (Some(*source), RefAction::Merge),
@@ -274,6 +297,8 @@ impl Catalog {
             Picked::Revert(_) | Picked::CherryPick(_) => (None, RefAction::Commit),
         };
         let change = LandWrites {
+            head,
+            seen: self.snapshot_at(warehouse, head)?,
             writes,
             message: landing.default_message.clone(),
             joins: merge_parent.is_some(),
@@ -288,6 +313,7 @@ impl Catalog {
             message: landing.message.clone().or_else(|| ctx.message.clone()),
             properties: ctx.properties.clone(),
             expected_head: landing.expected_head,
+            worked_out_at: Some(head),
             merge_parent,
             action,
             idempotency: None,
@@ -301,7 +327,19 @@ impl Catalog {
                 Ok(Some((commit, before)))
             }
             Err(_) if stale.load(std::sync::atomic::Ordering::SeqCst) => Ok(None),
-            Err(CommitFailure::Failed(error)) => Err(error),
+            Err(CommitFailure::Failed(error)) => {
+                let by_state = matches!(
+                    error.kind(),
+                    ErrorKind::Conflict
+                        | ErrorKind::NotFound(_)
+                        | ErrorKind::NotEmpty(_)
+                        | ErrorKind::AlreadyExists(_)
+                );
+                if by_state && self.branch(warehouse, onto)?.head != head {
+                    return Ok(None);
+                }
+                Err(error)
+            }
             Err(CommitFailure::NeedsLoad(..)) => {
                 Err(Error::internal("a merge asked for table metadata"))
             }
@@ -309,8 +347,16 @@ impl Catalog {
     }
 }
 
+/// The first line of a message, short enough to stand in another.
+fn title(message: &str) -> String {
+    message.lines().next().unwrap_or_default().chars().take(TITLE_CHARS).collect()
+}
+
 /// The writes of a merge, put on the head if it still holds what the merge expects.
 struct LandWrites {
+    /// The head that they were computed at, and its state.
+    head: CommitId,
+    seen: Snapshot,
     writes: Vec<MergeWrite>,
     message: String,
     joins: bool,
@@ -321,25 +367,45 @@ impl Change for LandWrites {
     fn evaluate(
         &mut self,
         base: &Snapshot,
-        _: &ChangeContext,
+        at: &ChangeContext,
     ) -> std::result::Result<Proposal, ChangeError> {
+        let mut stale = at.head != self.head && self.contents_moved(base);
         let mut writes = Vec::with_capacity(self.writes.len());
         // Only the last evaluation says why there is no commit.
         self.stale.store(false, std::sync::atomic::Ordering::SeqCst);
         for write in &self.writes {
             let found = base.at_key(write.key.clone())?;
-            if found.as_ref().map(|found| &found.entry) != write.expected.as_ref() {
-                self.stale.store(true, std::sync::atomic::Ordering::SeqCst);
-                return Err(ChangeError::Failed(Error::conflict("the target moved")));
-            }
+            stale |= found.as_ref().map(|found| &found.entry) != write.expected.as_ref();
             writes.extend(landed(write));
+        }
+        if stale {
+            self.stale.store(true, std::sync::atomic::Ordering::SeqCst);
+            return Err(ChangeError::Failed(Error::conflict("the target moved")));
         }
         Ok(Proposal {
             writes,
             message: self.message.clone(),
             commit_anyway: self.joins,
+            respells: true,
             ..Proposal::default()
         })
+    }
+}
+
+impl LandWrites {
+    /// Whether the target meanwhile did anything to the contents that are written, under whatever name:
+    /// then one might come to stand at two names. If that cannot be told, it may have.
+    fn contents_moved(&self, base: &Snapshot) -> bool {
+        let written: BTreeSet<ContentId> = self
+            .writes
+            .iter()
+            .flat_map(|write| {
+                let result = write.result.as_ref().map(|merged| merged.entry.id);
+                [write.expected.as_ref().map(|entry| entry.id), result]
+            })
+            .flatten()
+            .collect();
+        base.changed_contents(&self.seen).map_or(true, |changed| !changed.is_disjoint(&written))
     }
 }
 

@@ -62,8 +62,11 @@ pub struct Catalog {
     clock: SharedClock,
     entropy: SharedEntropy,
     options: CatalogOptions,
-    /// Warehouses by name, while no other process can change them.
-    warehouses: RwLock<BTreeMap<WarehouseName, Warehouse>>,
+    /// Warehouses by name, while no other process can change them, with the version of the list that
+    /// they were read from.
+    warehouses: RwLock<BTreeMap<WarehouseName, (u64, Warehouse)>>,
+    /// Merges into each branch, one after another.
+    turns: merges::Turns,
 }
 
 /// What a ref expression means right now.
@@ -92,8 +95,16 @@ impl Catalog {
         let repository = Arc::new(Repository::new(store));
         let sink: Arc<dyn FileSink> = Arc::<TableFiles>::clone(&files);
         let committer = Committer::start(Arc::clone(&repository), sink, Arc::clone(&clock))?;
-        let warehouses = RwLock::default();
-        Ok(Arc::new(Self { repository, committer, files, clock, entropy, options, warehouses }))
+        Ok(Arc::new(Self {
+            repository,
+            committer,
+            files,
+            clock,
+            entropy,
+            options,
+            warehouses: RwLock::default(),
+            turns: merges::Turns::default(),
+        }))
     }
 
     /// What the operator set.

@@ -75,18 +75,22 @@ impl Catalog {
     /// # Errors
     /// `NotFound(Warehouse)`.
     pub fn warehouse(&self, name: &WarehouseName) -> Result<Warehouse> {
-        if let Some(known) = self.warehouses.read().get(name) {
+        // Asked before the store is: a change made meanwhile makes what is remembered here out of date.
+        let version = self.repository.warehouses_version();
+        if let Some((read_at, known)) = self.warehouses.read().get(name)
+            && *read_at == version
+        {
             return Ok(known.clone());
         }
-        // Read and remembered under one lock: a change made meanwhile corrects it afterwards.
-        let mut known = self.warehouses.write();
         let record = self.repository.store().begin_read()?.warehouse_get(name.as_str())?;
-        let record = record.ok_or_else(|| {
-            Error::not_found(Entity::Warehouse, format!("warehouse '{name}' does not exist"))
-        })?;
+        let Some(record) = record else {
+            self.warehouses.write().remove(name);
+            let message = format!("warehouse '{name}' does not exist");
+            return Err(Error::not_found(Entity::Warehouse, message));
+        };
         let warehouse = read(record)?;
         if self.repository.store().capabilities().exclusive {
-            known.insert(name.clone(), warehouse.clone());
+            self.warehouses.write().insert(name.clone(), (version, warehouse.clone()));
         }
         Ok(warehouse)
     }
@@ -135,7 +139,7 @@ impl Catalog {
             warehouse.client_gc = client_gc;
         }
         let request = WarehouseRequest::Update(write(&warehouse));
-        self.change_list(name, request).await?;
+        self.committer.change_warehouse(request).await?;
         Ok(warehouse)
     }
 
@@ -148,15 +152,8 @@ impl Catalog {
         if *name == self.options.default_warehouse {
             return Err(Error::invalid(format!("'{name}' is the server's default warehouse")));
         }
-        self.change_list(name, WarehouseRequest::Delete(write(&warehouse))).await
-    }
-
-    /// Changes a warehouse and forgets what is remembered of it, also if the change failed: it may have
-    /// happened all the same.
-    async fn change_list(&self, name: &WarehouseName, request: WarehouseRequest) -> Result<()> {
-        let changed = self.committer.change_warehouse(request).await;
-        self.warehouses.write().remove(name);
-        changed.map(drop)
+        self.committer.change_warehouse(WarehouseRequest::Delete(write(&warehouse))).await?;
+        Ok(())
     }
 }
 

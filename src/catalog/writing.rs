@@ -118,6 +118,7 @@ impl Catalog {
             message: ctx.message.clone(),
             properties: ctx.properties.clone(),
             expected_head: None,
+            worked_out_at: None,
             merge_parent: None,
             action: RefAction::Commit,
             idempotency: ctx.idempotency.clone(),

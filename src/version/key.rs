@@ -50,6 +50,13 @@ pub fn children_any(parent: &NamespacePath) -> Vec<u8> {
     parent_bytes(parent.levels().iter())
 }
 
+/// As [`children_any`] for the namespace that a key names, whose folded name may be longer than a name
+/// may be.
+#[must_use]
+pub fn children_of(namespace: ParsedKey) -> Vec<u8> {
+    parent_bytes(namespace.parts().iter())
+}
+
 /// The start of all keys in a namespace and in the namespaces below it; empty for the root.
 #[must_use]
 pub fn subtree(namespace: &NamespacePath) -> Vec<u8> {

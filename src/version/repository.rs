@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
@@ -70,6 +71,7 @@ pub struct Repository {
     commits: Cache<(WarehouseId, CommitId), Arc<StoredCommit>>,
     rebuilt: Cache<(WarehouseId, CommitId), Arc<Overlay>>,
     heads: Heads,
+    warehouses: AtomicU64,
 }
 
 impl Repository {
@@ -85,7 +87,20 @@ impl Repository {
             commits: Cache::new(COMMITS_CACHED),
             rebuilt: Cache::new(REBUILT_CACHED),
             heads,
+            warehouses: AtomicU64::new(0),
         }
+    }
+
+    /// Counts changes of the list of warehouses. What was read from the store after this was asked holds
+    /// as long as the answer stays the same, while no other process can write.
+    #[must_use]
+    pub fn warehouses_version(&self) -> u64 {
+        self.warehouses.load(Ordering::SeqCst)
+    }
+
+    /// Tells that the list of warehouses may have changed; called before the writer is answered.
+    pub(super) fn warehouses_changed(&self) {
+        self.warehouses.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The store that is read.

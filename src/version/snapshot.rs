@@ -1,5 +1,6 @@
 //! One state of a warehouse: what a commit, or a group of commits in the making, holds.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use super::content::{Entry, Object};
 use super::error::VersionError;
 use super::key::{self, KeyKind};
 use super::repository::{Layered, Overlay, Repository};
+use crate::base::ids::ContentId;
 use crate::base::name::{ContentPath, DEFAULT_NAMESPACE, NamespacePath, fold};
 use crate::tree::{self, NodeRef, Value};
 
@@ -177,6 +179,25 @@ impl Snapshot {
                 read_entry(item.key, &item.value)
             })
             .collect()
+    }
+
+    /// The contents that stand at names where another state of the same warehouse differs, on either
+    /// side. Cost grows with what differs.
+    ///
+    /// # Errors
+    /// As [`Snapshot::content`].
+    pub fn changed_contents(&self, other: &Self) -> Result<BTreeSet<ContentId>, VersionError> {
+        let below = other.nodes();
+        let overlay = self.overlay.as_deref().map(|overlay| &overlay.nodes);
+        let nodes = Layered { overlay, below: &below };
+        let mut changed = BTreeSet::new();
+        for item in tree::diff(&nodes, other.root, self.root) {
+            let item = item?;
+            for value in [&item.left, &item.right].into_iter().flatten() {
+                changed.insert(read_entry(item.key.clone(), value)?.entry.id);
+            }
+        }
+        Ok(changed)
     }
 
     /// Whether a namespace holds nothing.

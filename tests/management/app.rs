@@ -68,6 +68,11 @@ impl TestApp {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
+    /// What the doors stand before.
+    pub(crate) fn catalog(&self) -> &std::sync::Arc<nunatak::catalog::Catalog> {
+        &self.parts.state.catalog
+    }
+
     /// A request to the API; a body of `""` is none.
     pub(crate) async fn call(&self, method: &str, path: &str, body: &str) -> Answer {
         let path = match path.strip_prefix("/iceberg") {

@@ -124,6 +124,38 @@ async fn merge_revert_and_cherry_pick() {
 }
 
 #[tokio::test]
+async fn a_name_written_in_another_case_merges() {
+    let app = TestApp::new().await;
+    app.namespace("main", "sales", &json!({})).await;
+    app.post("/lake/branches", &json!({ "name": "work" })).await.with(201);
+    let dropped = app.call("DELETE", "/iceberg/v1/lake/namespaces/work%1Fsales", "").await;
+    assert_eq!(dropped.status, 204, "{}", dropped.body);
+    app.namespace("work", "Sales", &json!({})).await;
+    for dry_run in [true, false] {
+        let merge = json!({ "source": "work", "into": "main", "dry_run": dry_run });
+        let merged = app.post("/lake/merges", &merge).await.with(200);
+        assert_eq!(merged["changes"][0]["path"], json!(["Sales"]), "{merged}");
+    }
+    let held = app.get("/lake/contents").await.with(200);
+    assert_eq!(each(&held, "path"), [r#"["Sales"]"#]);
+}
+
+#[tokio::test]
+async fn a_commit_with_the_longest_message_can_be_reverted() {
+    let app = TestApp::new().await;
+    app.post("/lake/branches", &json!({ "name": "work" })).await.with(201);
+    app.namespace("work", "a", &json!({})).await;
+    let message = format!("first line\n{}", "x".repeat(64 * 1024 - 11));
+    let merge = json!({ "source": "work", "into": "main", "message": message });
+    let merged = app.post("/lake/merges", &merge).await.with(200);
+    let revert = json!({ "commit": merged["commit"], "onto": "main" });
+    app.post("/lake/reverts", &revert).await.with(200);
+    let commit = app.get("/lake/commits/main").await.with(200);
+    let text = format!("revert \"first line\" ({})", merged["commit"].as_str().unwrap());
+    assert_eq!(commit["message"], text);
+}
+
+#[tokio::test]
 async fn conflicts_move_nothing_until_resolved() {
     let app = TestApp::new().await;
     app.post("/lake/branches", &json!({ "name": "work" })).await.with(201);

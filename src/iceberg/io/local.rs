@@ -129,11 +129,15 @@ pub(super) fn restore(location: &str, path: &Path, bytes: &[u8]) -> Result<bool>
         Err(error) if error.kind() == IoKind::NotFound => {}
         Err(error) => return Err(fail(error)),
     }
+    rewrite(location, path, bytes)?;
+    Ok(true)
+}
+
+pub(super) fn rewrite(location: &str, path: &Path, bytes: &[u8]) -> Result<()> {
     let part = beside(path);
     write_part(location, &part, bytes)?;
-    std::fs::rename(&part, path).map_err(fail)?;
-    sync_directories(location, path)?;
-    Ok(true)
+    std::fs::rename(&part, path).map_err(|error| failure(location, error))?;
+    sync_directories(location, path)
 }
 
 pub(super) fn sync(paths: &[(&str, PathBuf)]) -> Result<()> {

@@ -184,6 +184,14 @@ impl Files {
         local::restore(location, &local_path(location)?, bytes)
     }
 
+    /// Puts a local file in place of the one that is there, durably. Blocks.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn rewrite_local(&self, location: &str, bytes: &[u8]) -> Result<()> {
+        local::rewrite(location, &local_path(location)?, bytes)
+    }
+
     /// Checks a location against a policy, and for local ones also that no symbolic link on the way
     /// leads out of it. Blocks for a few file system calls.
     ///

@@ -49,7 +49,16 @@ pub(super) async fn commit(
     let change = TableChange { address, requirements, updates: updates.unwrap_or_default() };
     let written = app.catalog.table_commit(&mutation.context, &scope, vec![change]).await?;
     let version = Version::of(&written.value, SnapshotMode::All, &scope.warehouse);
-    let response = responses.table(&app.catalog, &written.value, version).await?;
+    let response = responses.table(&app.catalog, &written.value, version).await;
+    let response = response.map_err(|error| match written.commit {
+        // It is there. A client that reads "failed" would delete the files of its snapshot.
+        Some(commit) => Error::new(
+            ErrorKind::CommitUnknown,
+            format!("the commit {commit} was made, but its answer was not: {}", error.message()),
+        )
+        .with_source(error),
+        None => error,
+    })?;
     Ok(answer::with_commit(response, written.commit))
 }
 
@@ -76,13 +85,10 @@ pub(super) async fn transaction(
 ) -> Answer<Response> {
     let Transaction { table_changes } = mutation.json()?;
     if table_changes.len() > TRANSACTION_TABLES_MAX {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "one transaction changes at most {TRANSACTION_TABLES_MAX} tables, not {}",
-                table_changes.len()
-            ),
-        )
+        return Err(Error::invalid(format!(
+            "one transaction changes at most {TRANSACTION_TABLES_MAX} tables, not {}",
+            table_changes.len()
+        ))
         .into());
     }
     let changes = table_changes

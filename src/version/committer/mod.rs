@@ -105,6 +105,8 @@ pub struct Proposal {
     pub answer: Bytes,
     /// Makes a commit even without writes (a merge that only joins histories).
     pub commit_anyway: bool,
+    /// A name may take the place of one that differs only in case: the change knows what it replaces.
+    pub respells: bool,
 }
 
 /// Why a change cannot be evaluated.
@@ -159,6 +161,9 @@ pub struct CommitRequest {
     pub properties: BTreeMap<String, String>,
     /// Refuse if the head is another.
     pub expected_head: Option<CommitId>,
+    /// The head that the change was worked out at, if it was before the request: refused as `Conflict`
+    /// if the branch left it other than by plain commits, because its history says something else then.
+    pub worked_out_at: Option<CommitId>,
     /// The second parent of a merge.
     pub merge_parent: Option<CommitId>,
     /// What the ref log says.

@@ -9,11 +9,11 @@ use bytes::Bytes;
 
 use super::draft::{Draft, DraftCommit, Refusal};
 use super::queue::Queue;
-use super::{Answer, CommitFailure, FileSafety, FileSink, Job, Work};
+use super::{Answer, CommitFailure, FileSafety, FileSink, Job, WarehouseRequest, Work};
 use crate::base::clock::SharedClock;
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::ids::{NodeHash, ObjectHash, WarehouseId};
-use crate::base::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX, PACK_BYTES_MAX};
+use crate::base::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX, PACK_BYTES_MAX, PAGE_ITEMS_MAX};
 use crate::store::interface::{Certainty, StoreError};
 use crate::store::records::{CommitRecord, Location, RefLogRecord, RefRecord};
 use crate::tree::{Change as TreeChange, Node, NodeRef, NodeSource as _};
@@ -70,6 +70,10 @@ impl Publisher {
         let published = std::panic::catch_unwind(AssertUnwindSafe(|| {
             self.publish(&mut jobs, &mut handed_over)
         }));
+        if jobs.iter().any(alone) {
+            // Stored or not or unknown: whoever remembers the list reads it again.
+            self.repository.warehouses_changed();
+        }
         let published = published.unwrap_or_else(|_| {
             self.repository.heads().forget();
             Err(GroupFailure {
@@ -93,7 +97,13 @@ impl Publisher {
             Err(failure) => {
                 tracing::warn!(error = failure.error.chain(), "a group of changes failed");
                 for job in jobs {
-                    let error = Error::new(failure.error.kind(), failure.error.message());
+                    let error = match failure.error.kind() {
+                        ErrorKind::Internal if self.warehouse_is_gone(&job) => Error::not_found(
+                            Entity::Warehouse,
+                            "the warehouse was deleted meanwhile",
+                        ),
+                        kind => Error::new(kind, failure.error.message()),
+                    };
                     answer(job, Err(CommitFailure::Failed(error)));
                 }
                 return;
@@ -124,6 +134,30 @@ impl Publisher {
         }
     }
 
+    /// Whether a request is for a warehouse that is not on the list any more.
+    fn warehouse_is_gone(&self, job: &Job) -> bool {
+        let wanted = match &job.work {
+            Work::Commit(request) => request.warehouse,
+            Work::Ref(request) => request.warehouse,
+            Work::Warehouse(
+                WarehouseRequest::Update(record) | WarehouseRequest::Delete(record),
+            ) => record.id,
+            Work::Warehouse(WarehouseRequest::Create { .. }) | Work::Synced(_) => return false,
+        };
+        let mut after: Option<String> = None;
+        loop {
+            let read = self.repository.store().begin_read();
+            let page =
+                read.and_then(|mut read| read.warehouse_list(after.as_deref(), PAGE_ITEMS_MAX));
+            let Ok(page) = page else { return false };
+            if page.iter().any(|record| record.id == wanted) {
+                return false;
+            }
+            let Some(last) = page.last() else { return true };
+            after = Some(last.name.clone());
+        }
+    }
+
     /// Publishes a group; `handed_over` turns true before anything of it can be stored.
     fn publish(
         &self,
@@ -133,7 +167,7 @@ impl Publisher {
         let store = Arc::clone(self.repository.store());
         let txn = store.begin_write().map_err(|error| GroupFailure::all(error.into()))?;
         let mut draft = Draft::new(&self.repository, txn, self.clock.now());
-        draft.lock(&touched(jobs)).map_err(GroupFailure::all)?;
+        draft.lock(&touched(jobs)).map_err(GroupFailure::some)?;
         let outcomes = evaluate(&mut draft, jobs);
         if let Some(error) = draft.broken.take() {
             return Err(GroupFailure::all(error));
@@ -143,7 +177,7 @@ impl Publisher {
         }
         draft.keep_heads();
         let unsynced = self.write_files(&draft)?;
-        let packed = self.write(&mut draft, &unsynced).map_err(GroupFailure::all)?;
+        let packed = self.write(&mut draft, &unsynced).map_err(GroupFailure::some)?;
         let Draft { txn, refs, moved, log, commits, overlay, .. } = draft;
         *handed_over = true;
         if let Err(error) = txn.commit() {
@@ -281,6 +315,13 @@ struct GroupFailure {
 impl GroupFailure {
     const fn all(error: Error) -> Self {
         Self { error, alone: false }
+    }
+
+    /// For a failure before the commit: unless the store itself is in trouble, what one request asks for
+    /// is to blame, such as a warehouse that was deleted meanwhile.
+    fn some(error: Error) -> Self {
+        let alone = !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::CommitUnknown);
+        Self { error, alone }
     }
 }
 

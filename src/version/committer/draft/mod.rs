@@ -16,7 +16,7 @@ use crate::base::ids::{CommitId, ObjectHash, WarehouseId};
 use crate::base::limits::{
     CLOCK_AHEAD_SECONDS_MAX, COMMIT_OPERATIONS_MAX, CONTENT_OBJECT_BYTES_MAX, REPLAY_COMMITS_MAX,
 };
-use crate::base::name::{NamespacePath, RefName};
+use crate::base::name::{DEFAULT_NAMESPACE, NamespacePath, RefName};
 use crate::store::interface::{StoreResult, WriteTxn};
 use crate::store::records::{IdempotencyRecord, RefKind, RefLogRecord, RefRecord};
 use crate::tree::{self, Change as TreeChange, Edit, NodeRef, Value};
@@ -25,7 +25,7 @@ use crate::version::content::{Entry, Object};
 use crate::version::error::VersionError;
 use crate::version::key::{self, KeyKind};
 use crate::version::repository::{Overlay, Repository};
-use crate::version::snapshot::{self, Snapshot, read_entry};
+use crate::version::snapshot::{Snapshot, read_entry};
 
 /// Characters of a commit message that the ref log repeats.
 const REASON_CHARS: usize = 200;
@@ -155,6 +155,9 @@ impl<'t> Draft<'t> {
         let branch = self.branch(request.warehouse, &request.branch)?;
         let (head, parent, root) = (branch.head, Arc::clone(&branch.commit), branch.root);
         check_head(&request.branch, head, request.expected_head)?;
+        if let Some(seen) = request.worked_out_at {
+            self.check_grown(request.warehouse, &request.branch, seen)?;
+        }
         let merged = match request.merge_parent {
             Some(id) => Some((id, self.read_commit(request.warehouse, id)?)),
             None => None,
@@ -169,8 +172,8 @@ impl<'t> Draft<'t> {
             ChangeError::Failed(error) => Refusal::Failed(error),
             ChangeError::NeedsLoad(locations) => Refusal::NeedsLoad(locations),
         })?;
-        let Proposal { writes, message, files, answer, commit_anyway } = proposal;
-        let edits = self.edits(&base, writes)?;
+        let Proposal { writes, message, files, answer, commit_anyway, respells } = proposal;
+        let edits = self.edits(&base, writes, respells)?;
         let mut committed = Committed { head, commit: None, answer, replayed: false };
         if !edits.is_empty() || commit_anyway {
             let message = request.message.clone().unwrap_or(message);
@@ -247,16 +250,18 @@ impl<'t> Draft<'t> {
             });
         }
         let snapshot = self.repository.snapshot(warehouse, head)?;
+        let mut unstored = 0;
         if let Some(rebuilt) = snapshot.overlay() {
             self.overlay.nodes.copy_from(&rebuilt.nodes);
+            // How long the way to a stored tree is was not counted: the next commit's is stored, so that
+            // it never grows beyond what is replayed.
+            unstored = REPLAY_COMMITS_MAX - 1;
         }
         Ok(BranchState {
             head,
             commit: Arc::clone(&self.repository.commit(warehouse, head)?.commit),
             root: snapshot.root(),
-            // A branch that starts from a commit without a stored tree stores its next one: chains of
-            // such commits must not grow from branch to branch.
-            unstored: if snapshot.overlay().is_some() { REPLAY_COMMITS_MAX } else { 0 },
+            unstored,
             last_draft: None,
         })
     }
@@ -287,16 +292,14 @@ impl<'t> Draft<'t> {
     }
 
     /// Turns writes into sorted edits of the tree; drops those that change nothing.
-    fn edits(&mut self, base: &Snapshot, writes: Vec<Write>) -> Result<Vec<Edit>> {
+    fn edits(&mut self, base: &Snapshot, writes: Vec<Write>, respells: bool) -> Result<Vec<Edit>> {
         let mut edits: BTreeMap<Vec<u8>, TreeChange> = BTreeMap::new();
-        let mut spelled: Vec<(Vec<u8>, Vec<String>)> = Vec::new();
         for write in writes {
             let (key, change) = match write {
                 Write::Remove { path, kind } => (path_key(&path, kind)?, TreeChange::Remove),
                 Write::Keep { entry, hint } => {
                     let key = path_key(&entry.path, entry.kind.key_kind())?;
                     let bytes = Bytes::from(entry.encode());
-                    spelled.push((key.clone(), entry.path));
                     (key, TreeChange::Put(Value { bytes, hint }))
                 }
                 Write::Put { path, id, object } => {
@@ -304,22 +307,18 @@ impl<'t> Draft<'t> {
                     let key = path_key(&path, kind.key_kind())?;
                     let bytes = object.encode();
                     if bytes.len() > CONTENT_OBJECT_BYTES_MAX {
-                        return Err(Error::new(
-                            ErrorKind::InvalidInput,
-                            format!(
-                                "'{}' has {} bytes of properties; at most \
-                                 {CONTENT_OBJECT_BYTES_MAX} are allowed",
-                                path.join("."),
-                                bytes.len()
-                            ),
-                        ));
+                        return Err(Error::invalid(format!(
+                            "'{}' has {} bytes of properties; at most {CONTENT_OBJECT_BYTES_MAX} \
+                             are allowed",
+                            path.join("."),
+                            bytes.len()
+                        )));
                     }
                     let hash = Object::hash_of(&bytes);
                     self.overlay.objects.lock().insert(hash, Arc::new(object));
                     self.objects.insert(hash, bytes.into());
                     let entry = Entry { kind, id, object: hash, path };
                     let bytes = Bytes::from(entry.encode());
-                    spelled.push((key.clone(), entry.path));
                     (key, TreeChange::Put(Value { bytes, hint: 0 }))
                 }
             };
@@ -327,21 +326,33 @@ impl<'t> Draft<'t> {
                 return Err(Error::invalid("one change writes the same name twice"));
             }
         }
-        for (key, path) in spelled {
-            if let Some(found) = base.at_key(key.into())?
-                && found.entry.path != path
+        let mut kept = Vec::with_capacity(edits.len());
+        for (key, change) in edits {
+            let key = Bytes::from(key);
+            let found = base.at_key(key.clone())?.map(|found| found.entry);
+            let wanted = match &change {
+                TreeChange::Put(value) => Some(read_entry(key.clone(), value)?.entry),
+                TreeChange::Remove => None,
+            };
+            if found == wanted {
+                continue;
+            }
+            if let (Some(found), Some(wanted)) = (&found, &wanted)
+                && found.path != wanted.path
+                && !respells
             {
                 return Err(Error::new(
                     ErrorKind::AlreadyExists(Entity::Resource),
                     format!(
                         "'{}' differs only in case from '{}', which exists",
-                        path.join("."),
-                        found.entry.path.join(".")
+                        wanted.path.join("."),
+                        found.path.join(".")
                     ),
                 ));
             }
+            kept.push(Edit { key, change });
         }
-        Ok(edits.into_iter().map(|(key, change)| Edit { key: key.into(), change }).collect())
+        Ok(kept)
     }
 
     fn apply(&self, root: NodeRef, edits: &[Edit]) -> Result<NodeRef> {
@@ -379,11 +390,13 @@ impl<'t> Draft<'t> {
                     }
                 }
                 TreeChange::Remove if parsed.kind == KeyKind::Namespace => {
-                    let path = NamespacePath::new(parsed.parts())?;
-                    if !snapshot::is_default(&path) && !view.is_empty(&path)? {
+                    // What is in `default` needs no stored namespace around it.
+                    let is_default = parsed.parent.is_empty() && parsed.name == DEFAULT_NAMESPACE;
+                    let shown = parsed.clone().parts().join(".");
+                    if !is_default && !view.scan(&key::children_of(parsed), None, 1)?.is_empty() {
                         return Err(Error::new(
                             ErrorKind::NotEmpty(Entity::Namespace),
-                            format!("Namespace is not empty: {path}"),
+                            format!("Namespace is not empty: {shown}"),
                         ));
                     }
                 }

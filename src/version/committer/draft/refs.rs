@@ -10,11 +10,15 @@ use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::hash::Digest;
 use crate::base::ids::{CommitId, WarehouseId};
 use crate::base::limits::PAGE_ITEMS_MAX;
+use crate::base::name::RefName;
 use crate::store::records::{RefAction, RefKind, RefLogRecord, RefRecord, WarehouseRecord};
 use crate::tree::{self, NodeRef};
 use crate::version::commit::Commit;
 use crate::version::committer::{RefChange, RefRequest, WarehouseRequest};
 use crate::version::ref_log::row_hash;
+
+/// Rows of the ref log that are read at once.
+const LOG_ROWS_READ: usize = 100;
 
 /// What the ref log says of a movement.
 pub(super) struct Movement<'a> {
@@ -57,6 +61,40 @@ impl Draft<'_> {
         self.moved.insert((warehouse, name.to_owned()));
         self.refs.insert((warehouse, name.to_owned()), record);
         Ok(())
+    }
+
+    /// Checks that a branch left `seen` by plain commits only, not by a merge, a reset or a new start.
+    pub(super) fn check_grown(
+        &mut self,
+        warehouse: WarehouseId,
+        name: &RefName,
+        seen: CommitId,
+    ) -> Result<()> {
+        let grown = |rows: &mut dyn Iterator<Item = &RefLogRecord>| {
+            for row in rows {
+                if row.to == Some(seen) {
+                    return Some(true);
+                }
+                if row.action != RefAction::Commit {
+                    return Some(false);
+                }
+            }
+            None
+        };
+        let drafted = self.log.get(&warehouse).into_iter().flatten().rev();
+        let mut known = grown(&mut drafted.filter(|row| row.name == name.as_str()));
+        let mut before = None;
+        while known.is_none() {
+            let rows =
+                self.txn.ref_log_list(warehouse, Some(name.as_str()), before, LOG_ROWS_READ)?;
+            let Some(last) = rows.last() else { break };
+            before = Some(last.sequence);
+            known = grown(&mut rows.iter());
+        }
+        if known == Some(true) {
+            return Ok(());
+        }
+        Err(Error::conflict(format!("'{name}' was merged into or pointed elsewhere meanwhile")))
     }
 
     /// Evaluates a change of a ref.
