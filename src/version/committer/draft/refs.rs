@@ -78,6 +78,15 @@ impl Draft<'_> {
                     format!("the {word} '{name}' exists already"),
                 ));
             }
+            (RefChange::Create { .. } | RefChange::Restore { .. }, None)
+                if self.txn.ref_list(request.warehouse, None, "", None, 1)?.is_empty() =>
+            {
+                // The default branch stays as long as its warehouse.
+                return Err(Error::not_found(
+                    Entity::Warehouse,
+                    "the warehouse was deleted meanwhile",
+                ));
+            }
             (RefChange::Create { kind, to }, None) => {
                 (RefAction::Create, *kind, Some((*to, self.now)))
             }
@@ -155,6 +164,7 @@ impl Draft<'_> {
             WarehouseRequest::Delete(record) => {
                 self.check_there(record)?;
                 self.check_empty(record.id)?;
+                self.remove_refs(record.id)?;
                 self.txn.warehouse_delete(record.id)?;
                 self.wrote_warehouses = true;
                 Ok(None)
@@ -210,6 +220,20 @@ impl Draft<'_> {
                         format!("the warehouse is not empty: '{}' holds something", record.name),
                     ));
                 }
+            }
+        }
+    }
+
+    /// Takes the refs of a warehouse that goes away, so that writers who know it by its number find nothing
+    /// to write to. Its commits and its ref log stay.
+    fn remove_refs(&mut self, warehouse: WarehouseId) -> Result<()> {
+        loop {
+            let refs = self.txn.ref_list(warehouse, None, "", None, PAGE_ITEMS_MAX)?;
+            if refs.is_empty() {
+                return Ok(());
+            }
+            for record in refs {
+                self.txn.ref_delete(warehouse, &record.name)?;
             }
         }
     }
