@@ -90,3 +90,38 @@ async fn of_many_at_once_one_wins() {
     gone.sort_unstable();
     assert_eq!(gone, [204, 404, 404, 404, 404, 404, 404, 404]);
 }
+
+/// Writers that know a warehouse which is deleted meanwhile fail alone: commits to other warehouses that are
+/// made in the same group do not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn deleting_a_warehouse_disturbs_no_other() {
+    let app = TestApp::new().await;
+    let namespace = |prefix: &'static str, name: String| {
+        let app = &app;
+        async move {
+            let body = json!({ "namespace": ["main", name] }).to_string();
+            let path = format!("/iceberg/v1/{prefix}/namespaces");
+            app.call("POST", &path, &body).await.status.as_u16()
+        }
+    };
+    for round in 0..20 {
+        app.post("", &json!({ "name": "short" })).await.with(201);
+        let kept = (0..4).map(|n| namespace("lake", format!("k{round}_{n}")));
+        let branches = (0..4).map(|n| {
+            let app = &app;
+            async move {
+                let body = json!({ "name": format!("b{n}") });
+                app.post("/short/branches", &body).await.status.as_u16()
+            }
+        });
+        let removed = app.call("DELETE", "/short", "");
+        let (removed, kept, branches) = futures::join!(
+            removed,
+            futures::future::join_all(kept),
+            futures::future::join_all(branches)
+        );
+        removed.with(204);
+        assert_eq!(kept, [200; 4]);
+        assert!(branches.iter().all(|status| [201, 404].contains(status)), "{branches:?}");
+    }
+}

@@ -36,9 +36,6 @@ pub(super) async fn commit(
     mutation: Mutation,
 ) -> Answer<Response> {
     let Commit { requirements, updates } = mutation.json()?;
-    if requirements.is_none() && updates.is_none() {
-        return Err(Error::invalid("a commit has 'requirements' or 'updates', or both").into());
-    }
     let OfContent { scope, levels, name } = target;
     let requirements = requirements.unwrap_or_default();
     let address = if requirements.contains(&TableRequirement::Create) {

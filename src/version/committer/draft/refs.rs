@@ -85,8 +85,9 @@ impl Draft<'_> {
         let mut known = grown(&mut drafted.filter(|row| row.name == name.as_str()));
         let mut before = None;
         while known.is_none() {
-            let rows =
-                self.txn.ref_log_list(warehouse, Some(name.as_str()), before, LOG_ROWS_READ)?;
+            let rows = self.ask(|txn| {
+                txn.ref_log_list(warehouse, Some(name.as_str()), before, LOG_ROWS_READ)
+            })?;
             let Some(last) = rows.last() else { break };
             before = Some(last.sequence);
             known = grown(&mut rows.iter());
@@ -113,6 +114,17 @@ impl Draft<'_> {
                 return Err(Error::new(
                     ErrorKind::AlreadyExists(entity),
                     format!("the {word} '{name}' exists already"),
+                ));
+            }
+            (RefChange::Create { .. } | RefChange::Restore { .. }, None)
+                if self
+                    .ask(|txn| txn.ref_list(request.warehouse, None, "", None, 1))?
+                    .is_empty() =>
+            {
+                // The default branch stays as long as its warehouse.
+                return Err(Error::not_found(
+                    Entity::Warehouse,
+                    "the warehouse was deleted meanwhile",
                 ));
             }
             (RefChange::Create { kind, to }, None) => {
@@ -192,6 +204,7 @@ impl Draft<'_> {
             WarehouseRequest::Delete(record) => {
                 self.check_there(record)?;
                 self.check_empty(record.id)?;
+                self.remove_refs(record.id)?;
                 self.ask(|txn| txn.warehouse_delete(record.id))?;
                 self.wrote_warehouses = true;
                 Ok(None)
@@ -248,6 +261,20 @@ impl Draft<'_> {
                         format!("the warehouse is not empty: '{}' holds something", record.name),
                     ));
                 }
+            }
+        }
+    }
+
+    /// Takes the refs of a warehouse that goes away, so that writers who know it by its number find nothing
+    /// to write to. Its commits and its ref log stay.
+    fn remove_refs(&mut self, warehouse: WarehouseId) -> Result<()> {
+        loop {
+            let refs = self.ask(|txn| txn.ref_list(warehouse, None, "", None, PAGE_ITEMS_MAX))?;
+            if refs.is_empty() {
+                return Ok(());
+            }
+            for record in refs {
+                self.ask(|txn| txn.ref_delete(warehouse, &record.name))?;
             }
         }
     }
