@@ -18,5 +18,7 @@ mod power_loss;
 mod process;
 #[path = "crash/refusals.rs"]
 mod refusals;
+#[path = "crash/start.rs"]
+mod start;
 #[path = "crash/terminate.rs"]
 mod terminate;

@@ -69,7 +69,6 @@ async fn check_all(operations: &[Operation]) {
             }
         }
     }
-    println!("{cases} faults in {operations:?}");
     assert!(cases > 20 * operations.len(), "only {cases} faults in {operations:?}");
 }
 
