@@ -149,21 +149,6 @@ def test_the_ingest_branch_in_an_object_store(serve, store):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_a_merge_of_both_sides_writes_its_table_into_the_store(serve, store):
-    lake = create(serve(), "both", f"{ROOT}/both")
-    main = lake.iceberg("main")
-    expect(main.create_namespace("n"))
-    expect(main.create_table(("n",), "t"))
-    lake.branch("work")
-    expect(main.set_properties(("n",), "t", ours="1"))
-    expect(lake.iceberg("work").set_properties(("n",), "t", theirs="2"))
-    expect(lake.merge("work"))
-    loaded = expect(main.load(("n",), "t"))
-    assert loaded["metadata"]["properties"].items() >= {"ours": "1", "theirs": "2"}.items()
-    path = loaded["metadata-location"].removeprefix("s3://")
-    assert json.loads(store.read(path)) == loaded["metadata"]
-
-
 def test_clients_learn_where_the_store_is_and_no_secret(serve, store):
     server = serve(env={**secrets(), "NUNATAK_S3_SESSION_TOKEN": "session-that-no-answer-may-hold"})
     answer = requests.get(f"{server.iceberg}/v1/config", timeout=TIMEOUT)
