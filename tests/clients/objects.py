@@ -66,7 +66,8 @@ class ObjectStore:
         """Starts the process and waits until it lists its buckets."""
         command = [
             weed(), "-logtostderr", "server", f"-dir={self.directory / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-            "-s3", f"-s3.config={self.directory / 's3.json'}", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            "-s3", f"-s3.config={self.directory / 's3.json'}", "-s3.iam=false", "-s3.autoCreateBucket=false",
+            "-s3.port.iceberg=0", "-s3.port.lance=0",
             "-volume.max=16", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
             f"-filer.localSocket={self.directory / 'filer.sock'}", f"-s3.localSocket={self.directory / 's3.sock'}",
             *(f"-{name}={port}" for name, port in self.ports.items()),
@@ -102,7 +103,7 @@ class ObjectStore:
         if self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(20)
+                self.process.wait(3)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
