@@ -45,7 +45,11 @@ fn addresses_of_other_machines_are_refused() {
 fn config_shows_values_and_sources() {
     let (code, out, _) = run(
         &["config", "--http", "127.0.0.1:9"],
-        &[("NUNATAK_LOG_LEVEL", "warn"), ("NUNATAK_S3_SECRET_ACCESS_KEY", "hush")],
+        &[
+            ("NUNATAK_LOG_LEVEL", "warn"),
+            ("NUNATAK_S3_ACCESS_KEY_ID", "me"),
+            ("NUNATAK_S3_SECRET_ACCESS_KEY", "hush"),
+        ],
     );
     assert_eq!(code, 0);
     let line = |name: &str| {

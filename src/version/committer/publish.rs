@@ -11,9 +11,9 @@ use super::draft::{Draft, DraftCommit, Refusal};
 use super::queue::Queue;
 use super::{Answer, CommitFailure, FileSafety, FileSink, Job, WarehouseRequest, Work};
 use crate::base::clock::SharedClock;
-use crate::base::error::{Entity, Error, ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::ids::{NodeHash, ObjectHash, WarehouseId};
-use crate::base::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX, PACK_BYTES_MAX, PAGE_ITEMS_MAX};
+use crate::base::limits::{GROUP_BYTES_MAX, GROUP_REQUESTS_MAX, PACK_BYTES_MAX};
 use crate::store::interface::{Certainty, StoreError};
 use crate::store::records::{CommitRecord, Location, RefLogRecord, RefRecord};
 use crate::tree::{Change as TreeChange, Node, NodeRef, NodeSource as _};
@@ -97,13 +97,7 @@ impl Publisher {
             Err(failure) => {
                 tracing::warn!(error = failure.error.chain(), "a group of changes failed");
                 for job in jobs {
-                    let error = match failure.error.kind() {
-                        ErrorKind::Internal if self.warehouse_is_gone(&job) => Error::not_found(
-                            Entity::Warehouse,
-                            "the warehouse was deleted meanwhile",
-                        ),
-                        kind => Error::new(kind, failure.error.message()),
-                    };
+                    let error = Error::new(failure.error.kind(), failure.error.message());
                     answer(job, Err(CommitFailure::Failed(error)));
                 }
                 return;
@@ -131,30 +125,6 @@ impl Publisher {
         }
         if !rest.is_empty() {
             self.queue.put_back(rest);
-        }
-    }
-
-    /// Whether a request is for a warehouse that is not on the list any more.
-    fn warehouse_is_gone(&self, job: &Job) -> bool {
-        let wanted = match &job.work {
-            Work::Commit(request) => request.warehouse,
-            Work::Ref(request) => request.warehouse,
-            Work::Warehouse(
-                WarehouseRequest::Update(record) | WarehouseRequest::Delete(record),
-            ) => record.id,
-            Work::Warehouse(WarehouseRequest::Create { .. }) | Work::Synced(_) => return false,
-        };
-        let mut after: Option<String> = None;
-        loop {
-            let read = self.repository.store().begin_read();
-            let page =
-                read.and_then(|mut read| read.warehouse_list(after.as_deref(), PAGE_ITEMS_MAX));
-            let Ok(page) = page else { return false };
-            if page.iter().any(|record| record.id == wanted) {
-                return false;
-            }
-            let Some(last) = page.last() else { return true };
-            after = Some(last.name.clone());
         }
     }
 

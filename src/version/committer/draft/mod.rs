@@ -221,6 +221,7 @@ impl<'t> Draft<'t> {
                     return Err(Error::invalid(format!("'{name}' is a tag: tags never move")));
                 }
                 None => {
+                    self.check_has_refs(warehouse)?;
                     return Err(Error::not_found(
                         Entity::Branch,
                         format!("branch '{name}' does not exist"),

@@ -116,21 +116,12 @@ impl Draft<'_> {
                     format!("the {word} '{name}' exists already"),
                 ));
             }
-            (RefChange::Create { .. } | RefChange::Restore { .. }, None)
-                if self
-                    .ask(|txn| txn.ref_list(request.warehouse, None, "", None, 1))?
-                    .is_empty() =>
-            {
-                // The default branch stays as long as its warehouse.
-                return Err(Error::not_found(
-                    Entity::Warehouse,
-                    "the warehouse was deleted meanwhile",
-                ));
-            }
             (RefChange::Create { kind, to }, None) => {
+                self.check_has_refs(request.warehouse)?;
                 (RefAction::Create, *kind, Some((*to, self.now)))
             }
             (RefChange::Restore { to }, None) => {
+                self.check_has_refs(request.warehouse)?;
                 (RefAction::Restore, RefKind::Branch, Some((*to, self.now)))
             }
             (RefChange::Reset { to, expected }, Some(record)) if record.kind == RefKind::Branch => {
@@ -210,6 +201,15 @@ impl Draft<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// Checks that a warehouse has refs: its default branch stays as long as the warehouse does.
+    pub(super) fn check_has_refs(&mut self, warehouse: WarehouseId) -> Result<()> {
+        if self.ask(|txn| txn.ref_list(warehouse, None, "", None, 1))?.is_empty() {
+            let message = "the warehouse was deleted meanwhile";
+            return Err(Error::not_found(Entity::Warehouse, message));
+        }
+        Ok(())
     }
 
     /// Checks that a warehouse was not removed since it was read.
