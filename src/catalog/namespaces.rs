@@ -27,8 +27,9 @@ use crate::version::snapshot::{Snapshot, is_default};
 pub const FROM: &str = "from";
 /// On a branch as a namespace: whether dropping it drops work that is not merged, too.
 pub const FORCE_DROP: &str = "force-drop";
-/// Properties that say what ref a first-level namespace of the warehouse view is; read-only.
-const REF_PROPERTIES: [&str; 4] = [FROM, "kind", "head", "created-at"];
+/// Starts the names of the properties that say what ref a first-level namespace of the warehouse view is.
+/// They are read-only; plain names would shadow the user's own, `created-at` being a common one.
+const REF_PROPERTIES: &str = "nunatak.";
 /// Set by engines on every namespace they create; a branch has it in its ref log.
 const OWNER: &str = "owner";
 
@@ -110,6 +111,9 @@ impl Catalog {
             self.resolve(&scope.warehouse, at).map_err(|error| missing_ref(error, missing()))?;
         let state = self.snapshot_at(&scope.warehouse, resolved.commit)?;
         let mut properties = stored_properties(&state, &default_namespace()?)?.unwrap_or_default();
+        let mut set = |name: &str, value| {
+            properties.insert(format!("{REF_PROPERTIES}{name}"), value);
+        };
         let mut kind = "commit";
         if let Some(name) = at.as_name()
             && let Some(record) = self.reference(scope.warehouse.id, name)?
@@ -118,10 +122,10 @@ impl Catalog {
                 RefKind::Branch => "branch",
                 RefKind::Tag => "tag",
             };
-            properties.insert("created-at".to_owned(), record.created_at.to_rfc3339());
+            set("created-at", record.created_at.to_rfc3339());
         }
-        properties.insert("kind".to_owned(), kind.to_owned());
-        properties.insert("head".to_owned(), resolved.commit.to_string());
+        set("kind", kind.to_owned());
+        set("head", resolved.commit.to_string());
         Ok(properties)
     }
 
@@ -385,7 +389,7 @@ fn default_place(at: &RefExpr) -> Result<Place> {
 }
 
 fn check_ref_properties<'a>(mut keys: impl Iterator<Item = &'a String>) -> Result<()> {
-    match keys.find(|key| REF_PROPERTIES.contains(&key.as_str())) {
+    match keys.find(|key| *key == FROM || key.starts_with(REF_PROPERTIES)) {
         Some(key) => Err(Error::invalid(format!(
             "the property '{key}' says which ref the namespace is and cannot be changed"
         ))),

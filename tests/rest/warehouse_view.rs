@@ -13,8 +13,8 @@ async fn creating_a_namespace_creates_a_branch() {
         .post("lake/namespaces", json!({ "namespace": ["ingest"], "properties": { "owner": "x" } }))
         .await
         .ok();
-    assert_eq!(made["properties"]["kind"], "branch");
-    assert_eq!(made["properties"]["head"], app.commit_of("main").0);
+    assert_eq!(made["properties"]["nunatak.kind"], "branch");
+    assert_eq!(made["properties"]["nunatak.head"], app.commit_of("main").0);
     assert_eq!(names(&app.get("lake/namespaces").await.ok()), ["ingest", "main"]);
     assert_eq!(names(&app.get("lake/namespaces?parent=ingest").await.ok()), ["ingest.sales"]);
     assert_eq!(app.head("lake/namespaces/ingest%1Fsales/tables/orders").await.status, 204);
@@ -106,8 +106,8 @@ async fn tags_and_commits_are_read_only() {
         assert_eq!(app.post(&path, properties).await.error(), expected);
     }
     let tag = app.get("lake/namespaces/v1").await.ok();
-    assert_eq!(tag["properties"]["kind"], "tag");
-    assert_eq!(tag["properties"]["head"], head);
+    assert_eq!(tag["properties"]["nunatak.kind"], "tag");
+    assert_eq!(tag["properties"]["nunatak.head"], head);
     assert_eq!(names(&app.get("lake/namespaces").await.ok()), ["main", "v1"]);
 }
 
@@ -129,10 +129,15 @@ async fn names_that_are_no_refs_do_not_exist() {
 async fn what_a_ref_is_cannot_be_set() {
     let app = TestApp::new().await;
     app.branch("b").await;
-    for key in ["head", "kind", "from", "created-at"] {
+    for key in ["nunatak.head", "nunatak.kind", "nunatak.other", "from"] {
         let body = json!({ "updates": { key: "x" } });
         assert_eq!(app.post("lake/namespaces/b/properties", body).await.status, 400, "{key}");
     }
+    let body = json!({ "updates": { "created-at": "my own" } });
+    app.post("lake/namespaces/b/properties", body).await.ok();
+    let properties = &app.get("lake/namespaces/b").await.ok()["properties"];
+    assert_eq!(properties["created-at"], "my own");
+    assert_ne!(properties["nunatak.created-at"], "my own");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::draft::{Draft, DraftCommit, Refusal};
 use super::queue::Queue;
-use super::{Answer, CommitFailure, FileSafety, FileSink, Job, WarehouseRequest, Work};
+use super::{Answer, CommitFailure, FileSafety, FileSink, Job, Work};
 use crate::base::clock::SharedClock;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::ids::{NodeHash, ObjectHash, WarehouseId};
