@@ -34,6 +34,10 @@ use nunatak::version::snapshot::Snapshot;
 
 use self::support::{Watch, grouped, head, median, quantile, row};
 
+/// As in the server's binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const TABLES_PER_NAMESPACE: usize = 1000;
 /// Namespaces that one commit of the preparation fills.
 const NAMESPACES_AT_ONCE: usize = 20;
@@ -357,6 +361,10 @@ async fn commit_round(house: &Arc<House>, clients: usize, round: usize) -> [f64;
                 let version = format!("{round}-{client}-{}", done.millis.len());
                 let state = version.clone();
                 let start = watch.millis();
+                // The caller has read the table before it asks for the change, as the catalog does.
+                let head = house.head("main");
+                let seen = house.repository.snapshot(house.warehouse, head).unwrap();
+                change_table(&seen, table, &state).unwrap();
                 let change = move |base: &Snapshot| change_table(base, table, &state);
                 assert!(house.commit("main", change).await.commit.is_some());
                 done.millis.push(watch.millis() - start);
