@@ -7,6 +7,7 @@ pub mod cli;
 pub mod iceberg;
 pub mod rest;
 pub mod server;
+pub mod sql;
 pub mod store;
 pub mod telemetry;
 pub mod tree;

@@ -1,0 +1,243 @@
+//! Errors of SQL: a SQLSTATE of PostgreSQL (appendix A of its manual) and a message.
+
+use std::fmt;
+
+use datafusion::error::DataFusionError;
+
+use crate::base::error::{Entity, Error, ErrorKind};
+
+/// Result with an error that has a SQLSTATE.
+pub type SqlResult<T> = Result<T, SqlError>;
+
+/// Condition names of PostgreSQL that are used here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum SqlState {
+    /// Understood, and not carried out here.
+    FeatureNotSupported,
+    /// Not SQL.
+    SyntaxError,
+    /// A value that the place does not allow.
+    InvalidParameterValue,
+    /// A value that its type cannot hold.
+    DataException,
+    /// No such table, view or function of tables.
+    UndefinedTable,
+    /// No such column.
+    UndefinedColumn,
+    /// No such function or operator.
+    UndefinedFunction,
+    /// No such schema.
+    InvalidSchemaName,
+    /// No such database.
+    InvalidCatalogName,
+    /// No such branch, tag or commit, or another thing that has no condition of its own.
+    UndefinedObject,
+    /// The table or view is there already.
+    DuplicateTable,
+    /// The schema is there already.
+    DuplicateSchema,
+    /// Another thing is there already.
+    DuplicateObject,
+    /// The thing still holds something.
+    DependentObjectsStillExist,
+    /// The thing is of another kind.
+    WrongObjectType,
+    /// Types that do not go together.
+    DatatypeMismatch,
+    /// A column must not be null and is.
+    NotNullViolation,
+    /// A write where nothing can be written: a tag, a commit.
+    ReadOnly,
+    /// A statement that does not go with the transaction's state.
+    InvalidTransactionState,
+    /// The transaction has failed and waits for its end.
+    InFailedTransaction,
+    /// Somebody else changed the same thing.
+    SerializationFailure,
+    /// It is not known whether the change happened.
+    TransactionResolutionUnknown,
+    /// Not allowed.
+    InsufficientPrivilege,
+    /// More memory, rows or depth than is allowed.
+    ProgramLimitExceeded,
+    /// Out of memory.
+    OutOfMemory,
+    /// The client or a limit of time ended the statement.
+    QueryCanceled,
+    /// Try again later.
+    CannotConnectNow,
+    /// Stored data contradict themselves.
+    DataCorrupted,
+    /// A bug or an unforeseen failure.
+    InternalError,
+}
+
+impl SqlState {
+    /// The five characters.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::FeatureNotSupported => "0A000",
+            Self::SyntaxError => "42601",
+            Self::InvalidParameterValue => "22023",
+            Self::DataException => "22000",
+            Self::UndefinedTable => "42P01",
+            Self::UndefinedColumn => "42703",
+            Self::UndefinedFunction => "42883",
+            Self::InvalidSchemaName => "3F000",
+            Self::InvalidCatalogName => "3D000",
+            Self::UndefinedObject => "42704",
+            Self::DuplicateTable => "42P07",
+            Self::DuplicateSchema => "42P06",
+            Self::DuplicateObject => "42710",
+            Self::DependentObjectsStillExist => "2BP01",
+            Self::WrongObjectType => "42809",
+            Self::DatatypeMismatch => "42804",
+            Self::NotNullViolation => "23502",
+            Self::ReadOnly => "25006",
+            Self::InvalidTransactionState => "25000",
+            Self::InFailedTransaction => "25P02",
+            Self::SerializationFailure => "40001",
+            Self::TransactionResolutionUnknown => "08007",
+            Self::InsufficientPrivilege => "42501",
+            Self::ProgramLimitExceeded => "54000",
+            Self::OutOfMemory => "53200",
+            Self::QueryCanceled => "57014",
+            Self::CannotConnectNow => "57P03",
+            Self::DataCorrupted => "XX001",
+            Self::InternalError => "XX000",
+        }
+    }
+}
+
+/// An error of a statement, safe to show to whoever sent it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SqlError {
+    /// The condition.
+    pub state: SqlState,
+    /// What is wrong, with the name or value.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// Where in the statement, in characters from 1.
+    pub position: Option<usize>,
+}
+
+impl SqlError {
+    /// Makes an error.
+    pub fn new(state: SqlState, message: impl Into<String>) -> Self {
+        Self { state, message: message.into(), hint: None, position: None }
+    }
+
+    /// For what is understood and not carried out: `what` starts the sentence.
+    pub fn unsupported(what: impl fmt::Display) -> Self {
+        Self::new(SqlState::FeatureNotSupported, format!("{what} is not supported"))
+    }
+
+    /// For a text that is not SQL.
+    pub fn syntax(message: impl Into<String>) -> Self {
+        Self::new(SqlState::SyntaxError, message)
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for SqlError {}
+
+impl From<Error> for SqlError {
+    fn from(error: Error) -> Self {
+        let state = match error.kind() {
+            ErrorKind::InvalidInput | ErrorKind::KeyReused => SqlState::InvalidParameterValue,
+            ErrorKind::Unauthenticated | ErrorKind::Forbidden => SqlState::InsufficientPrivilege,
+            ErrorKind::NotFound(Entity::Warehouse) => SqlState::InvalidCatalogName,
+            ErrorKind::NotFound(Entity::Namespace) => SqlState::InvalidSchemaName,
+            ErrorKind::NotFound(Entity::Table | Entity::View) => SqlState::UndefinedTable,
+            ErrorKind::NotFound(_) => SqlState::UndefinedObject,
+            ErrorKind::AlreadyExists(Entity::Table | Entity::View) => SqlState::DuplicateTable,
+            ErrorKind::AlreadyExists(Entity::Namespace) => SqlState::DuplicateSchema,
+            ErrorKind::AlreadyExists(_) => SqlState::DuplicateObject,
+            ErrorKind::NotEmpty(_) => SqlState::DependentObjectsStillExist,
+            ErrorKind::Conflict => SqlState::SerializationFailure,
+            ErrorKind::CommitUnknown => SqlState::TransactionResolutionUnknown,
+            ErrorKind::Unsupported => SqlState::FeatureNotSupported,
+            ErrorKind::LimitExceeded => SqlState::ProgramLimitExceeded,
+            ErrorKind::Unavailable => SqlState::CannotConnectNow,
+            ErrorKind::Corrupt => SqlState::DataCorrupted,
+            ErrorKind::Internal => SqlState::InternalError,
+        };
+        Self::new(state, error.message())
+    }
+}
+
+impl From<SqlError> for DataFusionError {
+    fn from(error: SqlError) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
+impl From<DataFusionError> for SqlError {
+    fn from(error: DataFusionError) -> Self {
+        let message = |error: &DataFusionError| {
+            error.strip_backtrace().lines().next().unwrap_or_default().to_owned()
+        };
+        match error {
+            DataFusionError::External(inner) => match inner.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(other) => match other.downcast::<Error>() {
+                    Ok(own) => (*own).into(),
+                    Err(other) => Self::new(SqlState::InternalError, other.to_string()),
+                },
+            },
+            DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+                Self::from(*inner)
+            }
+            DataFusionError::Shared(inner) => match std::sync::Arc::try_unwrap(inner) {
+                Ok(inner) => inner.into(),
+                Err(shared) => match shared.find_root() {
+                    DataFusionError::External(inner) => inner.downcast_ref::<Self>().map_or_else(
+                        || Self::new(SqlState::InternalError, inner.to_string()),
+                        Clone::clone,
+                    ),
+                    root => Self::new(state_of(root), message(root)),
+                },
+            },
+            other => Self::new(state_of(&other), message(&other)),
+        }
+    }
+}
+
+fn state_of(error: &DataFusionError) -> SqlState {
+    use datafusion::common::SchemaError;
+    match error {
+        DataFusionError::SQL(..) => SqlState::SyntaxError,
+        DataFusionError::NotImplemented(_) => SqlState::FeatureNotSupported,
+        DataFusionError::SchemaError(schema, _) => match **schema {
+            SchemaError::FieldNotFound { .. } => SqlState::UndefinedColumn,
+            SchemaError::AmbiguousReference { .. }
+            | SchemaError::DuplicateQualifiedField { .. }
+            | SchemaError::DuplicateUnqualifiedField { .. } => SqlState::SyntaxError,
+        },
+        DataFusionError::Plan(text) if text.starts_with("Invalid function") => {
+            SqlState::UndefinedFunction
+        }
+        DataFusionError::Plan(text) if text.contains("not found") => SqlState::UndefinedTable,
+        DataFusionError::Plan(_) | DataFusionError::Configuration(_) => SqlState::SyntaxError,
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => SqlState::DataException,
+        DataFusionError::ResourcesExhausted(_) => SqlState::OutOfMemory,
+        DataFusionError::Collection(errors) => {
+            errors.first().map_or(SqlState::InternalError, state_of)
+        }
+        _ => SqlState::InternalError,
+    }
+}

@@ -1,0 +1,8 @@
+//! From a text to statements: versions after table names, the statements about branches, the rest by the
+//! parser's PostgreSQL dialect.
+//!
+//! Pure: knows no catalog. A versioned table name comes out as a name whose last part carries the version
+//! (see [`at`]), because the parser's own tree has no place for it.
+
+pub mod at;
+pub mod statement;

@@ -1,0 +1,113 @@
+//! What a text turns into.
+
+use datafusion::sql::sqlparser::ast;
+
+/// One statement of a text.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Parsed {
+    /// Its text, without the semicolon.
+    pub text: String,
+    /// What it is.
+    pub body: Body,
+}
+
+/// What a statement is.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Body {
+    /// SQL as PostgreSQL knows it.
+    Standard(Box<ast::Statement>),
+    /// A statement about branches, tags and commits.
+    Version(VersionStatement),
+}
+
+/// A statement about branches, tags and commits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum VersionStatement {
+    /// `CREATE BRANCH [IF NOT EXISTS] b [FROM ref]`
+    CreateBranch {
+        /// The new branch.
+        name: String,
+        /// Whether an existing one is no error.
+        if_not_exists: bool,
+        /// What it starts from; the branch in use if not given.
+        from: Option<String>,
+    },
+    /// `DROP BRANCH [IF EXISTS] b [CASCADE]`
+    DropBranch {
+        /// The branch.
+        name: String,
+        /// Whether a missing one is no error.
+        if_exists: bool,
+        /// Whether unmerged work goes with it.
+        cascade: bool,
+    },
+    /// `ASSIGN BRANCH b TO ref`
+    AssignBranch {
+        /// The branch.
+        name: String,
+        /// Where it is to point.
+        to: String,
+    },
+    /// `CREATE TAG [IF NOT EXISTS] t [FROM ref]`
+    CreateTag {
+        /// The new tag.
+        name: String,
+        /// Whether an existing one is no error.
+        if_not_exists: bool,
+        /// What it points at; the branch in use if not given.
+        from: Option<String>,
+    },
+    /// `DROP TAG [IF EXISTS] t`
+    DropTag {
+        /// The tag.
+        name: String,
+        /// Whether a missing one is no error.
+        if_exists: bool,
+    },
+    /// `USE BRANCH b`, `USE REFERENCE ref`, `USE TAG t`
+    Use {
+        /// The ref expression.
+        reference: String,
+    },
+    /// `MERGE BRANCH a INTO b [DRY RUN] [WITH (name = value, …)]`
+    Merge {
+        /// What is merged.
+        source: String,
+        /// The branch it is merged into.
+        into: String,
+        /// Whether it is only tried.
+        dry_run: bool,
+        /// `squash`, `message`, `strategy`, `isolation`, `expected_head`; names in lower case.
+        options: Vec<(String, String)>,
+    },
+    /// `CHERRY PICK COMMIT '…' INTO b`
+    CherryPick {
+        /// The commit.
+        commit: String,
+        /// The branch.
+        into: String,
+    },
+    /// `REVERT COMMIT '…' ON b`
+    Revert {
+        /// The commit.
+        commit: String,
+        /// The branch.
+        on: String,
+    },
+    /// `SHOW BRANCHES`
+    ShowBranches,
+    /// `SHOW TAGS`
+    ShowTags,
+    /// `SHOW LOG [ref]`
+    ShowLog {
+        /// Where it starts; the branch in use if not given.
+        of: Option<String>,
+    },
+    /// `SHOW DIFF a b`
+    ShowDiff {
+        /// The old state.
+        from: String,
+        /// The new state.
+        to: String,
+    },
+}
