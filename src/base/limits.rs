@@ -114,3 +114,10 @@ pub const CHECKPOINT_SECONDS: u64 = 2;
 pub const OBJECT_STORE_RETRIES_MAX: usize = 5;
 /// Seconds after which such a call is not repeated any more; a commit waits for it.
 pub const OBJECT_STORE_RETRY_SECONDS_MAX: u64 = 8;
+
+// SQL.
+
+/// Manifests of one table that are read at once.
+pub const MANIFESTS_AT_ONCE: usize = 16;
+/// Memory for manifests of tables that queries read.
+pub const MANIFEST_CACHE_BYTES: u64 = 256 * 1024 * 1024;
