@@ -161,6 +161,13 @@ impl Scanner<'_> {
             return Ok(());
         }
         if self.frame.expect != Expect::Nothing && !self.is_keyword() {
+            if self.is_one_of(&["ONLY"])
+                && self.lexemes.get(self.index + 1).is_some_and(Lexeme::is_any_word)
+            {
+                // No table has descendants here; the parser would take the word for a name.
+                self.index += 1;
+                return Ok(());
+            }
             if self.is_modifier() {
                 self.pass(1);
                 return Ok(());
@@ -301,7 +308,7 @@ impl Scanner<'_> {
 
     /// Whether the word here stands between a keyword and a table's name.
     fn is_modifier(&self) -> bool {
-        self.is_one_of(&["IF", "NOT", "EXISTS", "ONLY", "LATERAL"])
+        self.is_one_of(&["IF", "NOT", "EXISTS", "LATERAL"])
             && self
                 .lexemes
                 .get(self.index + 1)

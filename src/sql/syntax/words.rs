@@ -81,7 +81,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// A ref, branch, tag or commit: a string or quoted identifier as it is, or adjacent lexemes such as
-    /// `ingest/2026-11`, folded to lower case except inside `@{…}`.
+    /// `ingest/2026-11`, folded to lower case except inside `@{…}`; no word that goes on with the
+    /// statement.
     pub(super) fn reference(&mut self) -> Option<String> {
         if let Some(value) = self.string() {
             return Some(value.to_owned());
@@ -95,6 +96,7 @@ impl<'a> Cursor<'a> {
             Token::Word(_) | Token::Number(..) => {}
             _ => return None,
         }
+        let before = self.index;
         let mut end = first.bytes.start;
         let mut inside = false;
         while let Some(lexeme) = self.peek() {
@@ -105,7 +107,12 @@ impl<'a> Cursor<'a> {
             end = lexeme.bytes.end;
             self.index += 1;
         }
-        Some(fold(self.text.get(first.bytes.start..end)?))
+        let written = self.text.get(first.bytes.start..end)?;
+        if RESERVED.iter().any(|word| written.eq_ignore_ascii_case(word)) {
+            self.index = before;
+            return None;
+        }
+        Some(fold(written))
     }
 
     /// A syntax error at the next lexeme.
@@ -131,6 +138,52 @@ impl<'a> Cursor<'a> {
         self.peek().map_or_else(|| end_position(self.text, self.lexemes), |lexeme| lexeme.position)
     }
 }
+
+/// Words that are no name unless quoted, so that a forgotten name is noticed.
+const RESERVED: [&str; 42] = [
+    "AND",
+    "AS",
+    "AT",
+    "CREATE",
+    "CROSS",
+    "ELSE",
+    "EXCEPT",
+    "FETCH",
+    "FOR",
+    "FROM",
+    "FULL",
+    "GROUP",
+    "HAVING",
+    "IN",
+    "INNER",
+    "INTERSECT",
+    "INTO",
+    "IS",
+    "JOIN",
+    "LATERAL",
+    "LEFT",
+    "LIMIT",
+    "NATURAL",
+    "NOT",
+    "NULL",
+    "OFFSET",
+    "ON",
+    "OR",
+    "ORDER",
+    "RETURNING",
+    "RIGHT",
+    "SELECT",
+    "SET",
+    "THEN",
+    "TO",
+    "UNION",
+    "USING",
+    "VALUES",
+    "WHEN",
+    "WHERE",
+    "WINDOW",
+    "WITH",
+];
 
 /// The character behind the last lexeme.
 pub(super) fn end_position(text: &str, lexemes: &[Lexeme]) -> usize {
