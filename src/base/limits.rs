@@ -121,3 +121,24 @@ pub const OBJECT_STORE_RETRY_SECONDS_MAX: u64 = 8;
 pub const MANIFESTS_AT_ONCE: usize = 16;
 /// Memory for manifests of tables that queries read.
 pub const MANIFEST_CACHE_BYTES: u64 = 256 * 1024 * 1024;
+/// Memory that all queries of a server share; what needs more is put on disk, or fails.
+pub const SQL_MEMORY_BYTES: usize = 2 * 1024 * 1024 * 1024;
+/// Rows of one batch.
+pub const SQL_BATCH_ROWS: usize = 8192;
+/// How deep views may read views.
+pub const SQL_VIEW_DEPTH_MAX: usize = 32;
+/// Commits that one statement lists.
+pub const SQL_LOG_ROWS_MAX: usize = 100_000;
+// SQL
+
+/// Bytes of one text of statements; larger data comes by `COPY`.
+pub const SQL_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Statements in one text; each is kept until all are parsed.
+pub const SQL_STATEMENTS_MAX: usize = 10_000;
+/// Brackets inside brackets in one statement; the parser recurses at each.
+pub const SQL_DEPTH_MAX: usize = 500;
+/// Operators in one row without a comma; the tree of `a OR b OR c …` is as deep as the row is long, and
+/// freeing it recurses.
+pub const SQL_OPERATORS_MAX: usize = 5_000;
+/// How deep the parser itself may recurse: a bracket costs it up to four steps.
+pub const SQL_RECURSION_MAX: usize = 2_100;

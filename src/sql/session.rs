@@ -243,7 +243,10 @@ pub(super) fn with_values(plan: LogicalPlan, values: &[Value]) -> SqlResult<Logi
     if wanted > values.len() {
         return Err(SqlError::new(
             SqlState::InvalidParameterValue,
-            format!("the statement has {wanted} parameters, and {} values were given", values.len()),
+            format!(
+                "the statement has {wanted} parameters, and {} values were given",
+                values.len()
+            ),
         ));
     }
     if wanted == 0 {

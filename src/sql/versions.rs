@@ -163,15 +163,12 @@ async fn create(
     let name = RefName::parse(name)?;
     let from = match from {
         Some(from) => RefExpr::parse(from)?,
-        None => system::reference(session).map_err(|error| {
-            crate::base::error::Error::invalid(error.message)
-        })?,
+        None => system::reference(session)
+            .map_err(|error| crate::base::error::Error::invalid(error.message))?,
     };
     let (catalog, warehouse) = (&session.engine.catalog, &session.names.scope.warehouse.name);
     match kind {
-        RefKind::Branch => {
-            catalog.branch_create(&session.ctx, warehouse, &name, Some(&from)).await
-        }
+        RefKind::Branch => catalog.branch_create(&session.ctx, warehouse, &name, Some(&from)).await,
         RefKind::Tag => catalog.tag_create(&session.ctx, warehouse, &name, Some(&from)).await,
     }
 }

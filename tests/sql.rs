@@ -1,0 +1,6 @@
+//! SQL: parsing with versions, and the statements about branches.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "sql/syntax.rs"]
+mod syntax;
