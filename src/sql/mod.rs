@@ -4,6 +4,7 @@
 //! and the SQL parser are named nowhere else. Whatever a statement asks for and is not carried out is an
 //! error with a SQLSTATE; nothing is ignored.
 
+pub mod door;
 pub mod error;
 pub mod outcome;
 pub mod syntax;
