@@ -137,3 +137,10 @@ pub const PG_OUTPUT_BYTES: usize = 32 * 1024;
 pub const PG_READ_AHEAD_BYTES: usize = 64 * 1024;
 /// Bytes of a message of an error; a plan or a text in it can be long.
 pub const PG_ERROR_BYTES_MAX: usize = 16 * 1024;
+
+// SQL.
+
+/// Manifests of one table that are read at once.
+pub const MANIFESTS_AT_ONCE: usize = 16;
+/// Memory for manifests of tables that queries read.
+pub const MANIFEST_CACHE_BYTES: u64 = 256 * 1024 * 1024;

@@ -7,4 +7,6 @@
 pub mod door;
 pub mod error;
 pub mod outcome;
+pub mod scan;
+pub mod spec;
 pub mod syntax;
