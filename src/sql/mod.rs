@@ -5,6 +5,8 @@
 //! error with a SQLSTATE; nothing is ignored.
 
 mod bind;
+mod connect;
+pub mod door;
 pub mod engine;
 pub mod error;
 mod functions;

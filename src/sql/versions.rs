@@ -42,6 +42,18 @@ pub(super) fn columns(statement: &VersionStatement) -> Option<arrow::datatypes::
     Some(schema(columns))
 }
 
+/// Whether a statement changes anything beside the session.
+pub(super) const fn changes(statement: &VersionStatement) -> bool {
+    !matches!(
+        statement,
+        VersionStatement::ShowBranches
+            | VersionStatement::ShowTags
+            | VersionStatement::ShowLog { .. }
+            | VersionStatement::ShowDiff { .. }
+            | VersionStatement::Use { .. }
+    )
+}
+
 /// Carries out a statement.
 pub(super) async fn execute(
     session: &mut Session,
