@@ -6,4 +6,6 @@
 
 pub mod error;
 pub mod outcome;
+pub mod spec;
 pub mod syntax;
+pub mod write;
