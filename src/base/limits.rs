@@ -131,3 +131,17 @@ pub const PARTITION_PATH_BYTES_MAX: usize = 500;
 pub const WRITE_SLICE_ROWS_MAX: usize = 16 * 1024;
 /// Manifests that a write reads at once.
 pub const WRITE_MANIFESTS_AT_ONCE: usize = 16;
+
+// SQL
+
+/// Bytes of one text of statements; larger data comes by `COPY`.
+pub const SQL_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Statements in one text; each is kept until all are parsed.
+pub const SQL_STATEMENTS_MAX: usize = 10_000;
+/// Brackets inside brackets in one statement; the parser recurses at each.
+pub const SQL_DEPTH_MAX: usize = 500;
+/// Operators in one row without a comma; the tree of `a OR b OR c …` is as deep as the row is long, and
+/// freeing it recurses.
+pub const SQL_OPERATORS_MAX: usize = 5_000;
+/// How deep the parser itself may recurse: a bracket costs it up to four steps.
+pub const SQL_RECURSION_MAX: usize = 2_100;
