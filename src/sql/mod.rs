@@ -23,3 +23,4 @@ mod system;
 mod tables;
 mod types;
 mod versions;
+pub mod write;
