@@ -4,6 +4,8 @@
 
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/session.rs"]
+mod session;
 #[path = "sql/syntax.rs"]
 mod syntax;
 #[path = "sql/write.rs"]

@@ -68,6 +68,11 @@ impl Lake {
         Self { catalog, context, scope, files, entropy, clock: manual, _directory: directory }
     }
 
+    /// What tests that speak SQL work with.
+    pub(crate) const fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
     /// Makes the table `default.t`.
     pub(crate) async fn table(
         &self,
