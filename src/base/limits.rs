@@ -179,6 +179,13 @@ pub const SQL_STATEMENTS_MAX: usize = 10_000;
 pub const SQL_DEPTH_MAX: usize = 500;
 /// Operators in one row without a comma; the tree of `a OR b OR c …` is as deep as the row is long, and
 /// freeing it recurses.
-pub const SQL_OPERATORS_MAX: usize = 5_000;
+pub const SQL_OPERATORS_MAX: usize = 2_000;
 /// How deep the parser itself may recurse: a bracket costs it up to four steps.
 pub const SQL_RECURSION_MAX: usize = 2_100;
+/// Bytes of stack that the parser gets for statements with deep nesting.
+pub const SQL_STACK_BYTES: usize = 128 * 1024 * 1024;
+/// Tokens from which a statement is parsed on that stack; a shorter one cannot nest deep.
+pub const SQL_STACK_TOKENS: usize = 64;
+/// Steps that the parser may need, estimated: it tries calls and queries in brackets in two ways or
+/// three, and those in them again, so that nesting multiplies.
+pub const SQL_STEPS_MAX: u64 = 4 * 1024 * 1024;
