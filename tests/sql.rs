@@ -8,3 +8,5 @@ mod lake;
 mod syntax;
 #[path = "sql/write.rs"]
 mod write;
+#[path = "sql/write_types.rs"]
+mod write_types;

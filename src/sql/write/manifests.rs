@@ -13,6 +13,7 @@ use apache_iceberg::spec::{
 };
 
 use super::SnapshotWrite;
+use super::partitions::check_writable;
 use crate::iceberg::table::snapshot::Snapshot;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::spec::failure;
@@ -164,6 +165,8 @@ impl<'a> ManifestFiles<'a> {
         spec: PartitionSpec,
         content: ManifestContentType,
     ) -> SqlResult<OpenManifest> {
+        let values = spec.partition_type(&schema).map_err(|error| failure(&error))?;
+        check_writable(&values)?;
         let (io, output) = scratch()?;
         let id = Some(self.snapshot_id);
         let builder = ManifestWriterBuilder::new(output, id, schema, spec);

@@ -112,9 +112,10 @@ fn truncate(width: u32, column: &ArrayRef) -> SqlResult<ArrayRef> {
             let (values, step) = (column.as_primitive::<Decimal128Type>(), i128::from(step));
             let cut = values
                 .unary::<_, Decimal128Type>(|value| value.wrapping_sub(value.rem_euclid(step)));
-            cut.validate_decimal_precision(*precision).map_err(|_| out_of_range())?;
             let cut = cut.with_precision_and_scale(*precision, *scale);
-            Arc::new(cut.map_err(|_| out_of_range())?)
+            let cut = cut.map_err(|_| out_of_range())?;
+            cut.validate_decimal_precision(*precision).map_err(|_| out_of_range())?;
+            Arc::new(cut)
         }
         DataType::Utf8 => {
             let cut = column.as_string::<i32>().iter().map(|text| {
