@@ -137,7 +137,7 @@ async fn every_type_is_read_as_it_was_written() {
     let files = lake.append(batch.clone()).await;
     let table = lake.load().await;
     assert_eq!(shown(&table.read().await), shown(&[batch]));
-    insta::assert_snapshot!(describe(&files[0]), @r"
+    insta::assert_snapshot!(describe(&files[0]), @r#"
     1: values 3 nulls Some(1) nans None, Boolean(false) to Boolean(true)
     2: values 3 nulls Some(1) nans None, Int(-5) to Int(7)
     3: values 3 nulls Some(1) nans None, Long(-5000000000) to Long(7000000000)
@@ -160,7 +160,7 @@ async fn every_type_is_read_as_it_was_written() {
     23: values 4 nulls Some(2) nans None, - to -
     24: values 4 nulls Some(2) nans None, - to -
     26: values 6 nulls Some(4) nans None, - to -
-    ");
+    "#);
 
     // What the manifest keeps is what the writer found.
     let entries = table.entries().await;
@@ -238,11 +238,11 @@ async fn numbers_that_are_none_have_no_bounds() {
         ])),
     ];
     let files = lake.append(RecordBatch::try_new(schema, columns).unwrap()).await;
-    insta::assert_snapshot!(describe(&files[0]), @r"
+    insta::assert_snapshot!(describe(&files[0]), @r#"
     1: values 3 nulls Some(1) nans Some(1), Double(-0.0) to Double(0.0)
     2: values 3 nulls Some(0) nans Some(3), - to -
     3: values 3 nulls Some(0) nans None, String("aaaaaaaaaaaaaaaa") to -
-    ");
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,10 +267,10 @@ async fn other_encodings_of_the_same_values_are_taken() {
     let arrays = [views, large, words, time, nothing];
     let batch = RecordBatch::try_from_iter(named.into_iter().zip(arrays)).unwrap();
     lake.append(batch).await;
-    insta::assert_snapshot!(shown(&lake.load().await.read().await).join("\n"), @r"
+    insta::assert_snapshot!(shown(&lake.load().await.read().await).join("\n"), @r#"
     {"a":"a value longer than a view","b":"y","d":"1970-01-01T00:00:00.000001Z"}
     {"a":"x","c":"z","d":"1970-01-01T00:00:00Z"}
-    ");
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
