@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{AsArray as _, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use nunatak::iceberg::table::update::TableUpdate;
 use nunatak::sql::error::SqlState;
@@ -221,9 +221,10 @@ async fn version_3_and_odd_properties_are_refused() {
         ("write.parquet.compression-level", "loud"),
         ("write.format.default", "orc"),
         ("write.target-file-size-bytes", "0"),
+        ("write.parquet.row-group-size-bytes", "big"),
     ] {
         let lake = Lake::new().await;
-        lake.table(&self::columns(), &json!([]), &[(key, value)]).await;
+        lake.table(&columns(), &json!([]), &[(key, value)]).await;
         let table = lake.load().await;
         let error = table.write().unwrap().write_data(rows(vec![batch(&[1])])).await.unwrap_err();
         assert!(error.message.contains(key), "{}", error.message);
