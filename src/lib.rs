@@ -5,6 +5,7 @@ pub mod base;
 pub mod catalog;
 pub mod cli;
 pub mod iceberg;
+pub mod pgwire;
 pub mod rest;
 pub mod server;
 pub mod sql;

@@ -114,7 +114,44 @@ pub const CHECKPOINT_SECONDS: u64 = 2;
 pub const OBJECT_STORE_RETRIES_MAX: usize = 5;
 /// Seconds after which such a call is not repeated any more; a commit waits for it.
 pub const OBJECT_STORE_RETRY_SECONDS_MAX: u64 = 8;
+// PostgreSQL wire.
+/// Bytes of one message of a client.
+pub const PG_MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of the first message of a connection; PostgreSQL's own bound.
+pub const PG_STARTUP_BYTES_MAX: usize = 10_000;
+/// Connections that are served at the same time.
+pub const PG_CONNECTIONS_MAX: usize = 500;
+/// How long a client may take from connecting to its first statement, in seconds.
+pub const PG_STARTUP_SECONDS_MAX: u64 = 60;
+/// Prepared statements that one connection keeps.
+pub const PG_STATEMENTS_MAX: usize = 10_000;
+/// Portals that one connection keeps.
+pub const PG_PORTALS_MAX: usize = 10_000;
+/// Columns of one result; the protocol counts them in 16 bits.
+pub const PG_COLUMNS_MAX: usize = 32_767;
+/// Bytes of one row as it is sent; PostgreSQL's own bound of 1 GiB.
+pub const PG_ROW_BYTES_MAX: usize = 1024 * 1024 * 1024 - 1;
+/// Bytes of answers that are gathered before they are sent.
+pub const PG_OUTPUT_BYTES: usize = 32 * 1024;
+/// Bytes that are read ahead while a statement runs, to notice that the client has gone.
+pub const PG_READ_AHEAD_BYTES: usize = 64 * 1024;
+/// Bytes of a message of an error; a plan or a text in it can be long.
+pub const PG_ERROR_BYTES_MAX: usize = 16 * 1024;
 
+// SQL.
+
+/// Manifests of one table that are read at once.
+pub const MANIFESTS_AT_ONCE: usize = 16;
+/// Memory for manifests of tables that queries read.
+pub const MANIFEST_CACHE_BYTES: u64 = 256 * 1024 * 1024;
+/// Memory that all queries of a server share; what needs more is put on disk, or fails.
+pub const SQL_MEMORY_BYTES: usize = 2 * 1024 * 1024 * 1024;
+/// Rows of one batch.
+pub const SQL_BATCH_ROWS: usize = 8192;
+/// How deep views may read views.
+pub const SQL_VIEW_DEPTH_MAX: usize = 32;
+/// Commits that one statement lists.
+pub const SQL_LOG_ROWS_MAX: usize = 100_000;
 // SQL: writing.
 
 /// Bytes of data files that one statement holds in memory; the largest file is put away when more come.

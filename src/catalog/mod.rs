@@ -30,6 +30,7 @@ pub mod files;
 mod loaded;
 pub mod merges;
 pub mod namespaces;
+pub mod relations;
 pub mod table_change;
 pub mod tables;
 pub mod tags;

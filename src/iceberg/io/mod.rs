@@ -27,6 +27,17 @@ pub struct Files {
     stores: RwLock<BTreeMap<(String, String), Arc<dyn ObjectStore>>>,
 }
 
+/// A file in a store.
+#[derive(Clone, Debug)]
+pub struct ObjectAt {
+    /// Names the store: scheme and bucket.
+    pub store_url: String,
+    /// The store.
+    pub store: Arc<dyn ObjectStore>,
+    /// The file's path in the store.
+    pub path: object_store::path::Path,
+}
+
 impl Files {
     /// Makes access with options for object stores, by their Iceberg names (`s3.endpoint`,
     /// `s3.access-key-id`, `s3.secret-access-key`, `s3.session-token`, `s3.region`,
@@ -208,6 +219,23 @@ impl Files {
             local::check_links(location, &path, roots)?;
         }
         Ok(normal)
+    }
+
+    /// Where a file is for those who read parts of it: the store, and the file's path inside.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a malformed location; `Unsupported` for a kind of store that is not built in.
+    pub fn object_at(&self, location: &str) -> Result<ObjectAt> {
+        let normal = NormalLocation::parse(location)?;
+        if let Some(path) = normal.local_path() {
+            let path = object_store::path::Path::from_absolute_path(path)
+                .map_err(|error| Error::invalid(format!("Invalid location {location}: {error}")))?;
+            let store: Arc<dyn ObjectStore> = Arc::new(object_store::local::LocalFileSystem::new());
+            return Ok(ObjectAt { store_url: "file://".to_owned(), store, path });
+        }
+        let (store, path) = self.object(&normal)?;
+        let store_url = format!("{}://{}", normal.scheme(), normal.authority());
+        Ok(ObjectAt { store_url, store, path })
     }
 
     fn object(

@@ -108,13 +108,8 @@ impl DataFiles<'_> {
                 self.encode(&key).await?;
             }
         }
-        while self.open.values().map(Open::memory).sum::<usize>() > WRITE_BYTES_IN_MEMORY_MAX {
-            let largest = self.open.iter().max_by_key(|(_, open)| open.memory());
-            let Some((key, waits)) =
-                largest.map(|(key, open)| (key.clone(), !open.waiting.is_empty()))
-            else {
-                break;
-            };
+        while self.memory() > WRITE_BYTES_IN_MEMORY_MAX {
+            let Some((key, waits)) = self.largest() else { break };
             // Encoded, rows take less room; if that was not it, the file goes.
             if waits && self.may_open(&key) {
                 self.encode(&key).await?;
@@ -123,6 +118,16 @@ impl DataFiles<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The partition that takes most memory, and whether rows of it wait.
+    fn largest(&self) -> Option<(PartitionKey, bool)> {
+        let (key, open) = self.open.iter().max_by_key(|(_, open)| open.memory())?;
+        Some((key.clone(), !open.waiting.is_empty()))
+    }
+
+    fn memory(&self) -> usize {
+        self.open.values().map(Open::memory).sum()
     }
 
     /// Whether a partition has an open file or may have one more.
@@ -162,7 +167,8 @@ impl DataFiles<'_> {
     }
 
     async fn finish_all(mut self) -> SqlResult<Vec<DataFile>> {
-        while let Some(key) = self.open.keys().next().cloned() {
+        let keys: Vec<PartitionKey> = self.open.keys().cloned().collect();
+        for key in keys {
             self.finish(&key).await?;
         }
         Ok(self.done)
@@ -182,7 +188,7 @@ impl DataFiles<'_> {
             .partition_spec_id(self.spec_id)
             .build()
             .map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))?;
-        self.done.push(DataFile(file));
+        self.done.push(DataFile { file, form: self.write.form() });
         Ok(())
     }
 }

@@ -235,7 +235,7 @@ impl OpenManifest {
     /// Adds a new file.
     pub(super) fn add(&mut self, file: &super::DataFile) -> SqlResult<()> {
         // A negative sequence number stands for the snapshot's own, whatever it will be.
-        self.writer.add_file(file.0.clone(), -1).map_err(|error| failure(&error))
+        self.writer.add_file(file.entry().clone(), -1).map_err(|error| failure(&error))
     }
 
     /// Takes over an entry of another manifest, as it is or as removed by this snapshot.

@@ -1,0 +1,119 @@
+//! What a door asks of the database below it: connections, statements, their results.
+//!
+//! Knows no protocol. A door turns messages into these calls and outcomes into messages; everything that
+//! a statement means is decided behind [`Connection`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::error::SqlResult;
+use super::outcome::{Description, Outcome, TransactionStatus, Value};
+use super::syntax::statement::Parsed;
+
+/// Makes connections.
+#[async_trait]
+pub trait Database: Send + Sync {
+    /// Opens a session.
+    ///
+    /// `database` is a warehouse or `warehouse@ref`; `settings` are what the client set when it
+    /// connected, by the names it wrote.
+    ///
+    /// # Errors
+    /// `InvalidCatalogName` for a warehouse or ref that is not there, with a hint that names the form;
+    /// `InvalidParameterValue` for a setting that cannot be.
+    async fn connect(
+        &self,
+        database: &str,
+        user: &str,
+        settings: &BTreeMap<String, String>,
+    ) -> SqlResult<Box<dyn Connection>>;
+}
+
+/// One session. Its owner calls one method at a time.
+#[async_trait]
+pub trait Connection: Send {
+    /// Splits a text into statements; an empty one, or one of comments, has none.
+    ///
+    /// # Errors
+    /// `SyntaxError`, with the position.
+    fn parse(&self, text: &str) -> SqlResult<Vec<Arc<Parsed>>>;
+
+    /// The shape of a statement, without running it. `hints` are the types of `$1`, `$2`, … that the
+    /// client named; where it named one, the description has the same.
+    ///
+    /// # Errors
+    /// Whatever keeps the statement from being planned.
+    async fn describe(
+        &mut self,
+        statement: &Parsed,
+        hints: &[Option<DataType>],
+    ) -> SqlResult<Description>;
+
+    /// Runs a statement. Rows come as the stream is read; to drop the stream ends the work behind it.
+    ///
+    /// `parameters` have the types of the description, except numbers that this type cannot hold
+    /// exactly: a decimal then has its own precision and scale. Once `cancel` is set the statement ends
+    /// with `QueryCanceled` wherever nothing is lost by it; the door ends streams of rows itself.
+    ///
+    /// # Errors
+    /// Whatever the statement runs into; inside a transaction this one has then failed.
+    async fn execute(
+        &mut self,
+        statement: &Parsed,
+        parameters: &[Value],
+        cancel: Cancel,
+    ) -> SqlResult<Outcome>;
+
+    /// Says that a statement ended in an error which the session did not report itself: in its stream of
+    /// rows, in a value given to it, in a message. A transaction has then failed; outside there is
+    /// nothing to do, and neither after an error that the session reported.
+    fn failed(&mut self);
+
+    /// Whether a transaction is open.
+    fn transaction(&self) -> TransactionStatus;
+
+    /// A setting as it is in force, such as `TimeZone`; `None` for one that is not known.
+    fn setting(&self, name: &str) -> Option<String>;
+}
+
+/// Tells one statement that nobody wants its end any more.
+#[derive(Debug)]
+pub struct Canceler(watch::Sender<bool>);
+
+/// Whether the statement was canceled.
+#[derive(Clone, Debug)]
+pub struct Cancel(watch::Receiver<bool>);
+
+/// A signal for one statement.
+#[must_use]
+pub fn cancel_signal() -> (Canceler, Cancel) {
+    let (sender, receiver) = watch::channel(false);
+    (Canceler(sender), Cancel(receiver))
+}
+
+impl Canceler {
+    /// Cancels; once is enough.
+    pub fn cancel(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Cancel {
+    /// Whether it was canceled.
+    #[must_use]
+    pub fn is_canceled(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until it is canceled; for ever, if nobody can do that any more.
+    pub async fn canceled(&self) {
+        let mut receiver = self.0.clone();
+        if receiver.wait_for(|canceled| *canceled).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

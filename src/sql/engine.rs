@@ -1,0 +1,138 @@
+//! What all SQL sessions of a server share: the catalog, the query engine's settings and memory, manifests.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::catalog::{
+    CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
+    SchemaProvider, TableProvider,
+};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::prelude::SessionConfig;
+
+use super::connect::Databases;
+use super::door::Database;
+use super::error::SqlResult;
+use super::functions;
+use super::names::Names;
+use super::scan::files::ManifestCache;
+use super::scan::provider::TableReader;
+use super::session::Session;
+use crate::auth::context::OpContext;
+use crate::base::limits::{SQL_BATCH_ROWS, SQL_MEMORY_BYTES};
+use crate::catalog::Catalog;
+use crate::catalog::address::{Scope, ViewOf, parse_warehouse};
+
+/// Where the planner finds the tables of a statement.
+const CATALOG: &str = "nunatak";
+const SCHEMA: &str = "statement";
+
+/// What sessions share.
+pub struct Engine {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) reader: Arc<TableReader>,
+    state: SessionState,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine over a catalog; queries run on this many threads at most.
+    ///
+    /// # Errors
+    /// If there is no place for what queries put on disk.
+    pub fn new(catalog: Arc<Catalog>, threads: usize) -> SqlResult<Arc<Self>> {
+        let mut config = SessionConfig::new()
+            .with_target_partitions(threads.max(1))
+            .with_batch_size(SQL_BATCH_ROWS)
+            .with_information_schema(false)
+            .with_default_catalog_and_schema(CATALOG, SCHEMA)
+            .with_create_default_catalog_and_schema(false);
+        let options = config.options_mut();
+        options.sql_parser.dialect = datafusion::common::config::Dialect::PostgreSQL;
+        // As in PostgreSQL: `1.5` is a numeric.
+        options.sql_parser.parse_float_as_decimal = true;
+        options.execution.parquet.pushdown_filters = true;
+        options.execution.parquet.reorder_filters = true;
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(SQL_MEMORY_BYTES)))
+            .build_arc()?;
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .build();
+        let reader = Arc::new(TableReader {
+            files: Arc::clone(catalog.files()),
+            manifests: ManifestCache::default(),
+        });
+        Ok(Arc::new(Self { catalog, reader, state }))
+    }
+
+    /// The databases as a door sees them.
+    #[must_use]
+    pub fn databases(self: &Arc<Self>) -> Arc<dyn Database> {
+        Arc::new(Databases(Arc::clone(self)))
+    }
+
+    /// Opens a session on a database: `lake`, or `lake@ingest` with any ref expression.
+    ///
+    /// # Errors
+    /// `InvalidCatalogName` for a warehouse that does not exist; `UndefinedObject` for a ref that does not.
+    pub fn session(self: &Arc<Self>, database: &str, actor: &str) -> SqlResult<Session> {
+        let (name, view) = parse_warehouse(database)?;
+        let warehouse = self.catalog.warehouse(&name)?;
+        let schema = match &view {
+            ViewOf::Warehouse => warehouse.default_branch.to_string(),
+            ViewOf::Ref(at) => {
+                self.catalog.resolve(&warehouse, at)?;
+                crate::base::name::DEFAULT_NAMESPACE.to_owned()
+            }
+        };
+        let names =
+            Names { scope: Scope { warehouse, view }, search_path: vec![quoted_schema(&schema)] };
+        Ok(Session::new(Arc::clone(self), names, OpContext::for_actor(actor)))
+    }
+
+    /// The planner's state for one statement, which finds these tables by these keys.
+    pub(super) fn state(
+        &self,
+        names: &Names,
+        actor: &str,
+        tables: Vec<(String, Arc<dyn TableProvider>)>,
+    ) -> SqlResult<SessionState> {
+        let schema = MemorySchemaProvider::new();
+        for (key, table) in tables {
+            schema.register_table(key, table)?;
+        }
+        let catalog = MemoryCatalogProvider::new();
+        catalog.register_schema(SCHEMA, Arc::new(schema))?;
+        let list = MemoryCatalogProviderList::new();
+        datafusion::catalog::CatalogProviderList::register_catalog(
+            &list,
+            CATALOG.to_owned(),
+            Arc::new(catalog),
+        );
+        let mut state = SessionStateBuilder::new_from_existing(self.state.clone())
+            .with_catalog_list(Arc::new(list))
+            .build();
+        functions::register(&mut state, names, actor)?;
+        Ok(state)
+    }
+}
+
+/// A schema as it stands in `search_path`: one level, quoted where it holds a dot.
+#[must_use]
+pub fn quoted_schema(level: &str) -> String {
+    if level.contains(['.', '"']) {
+        format!("\"{}\"", level.replace('"', "\"\""))
+    } else {
+        level.to_owned()
+    }
+}

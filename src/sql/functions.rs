@@ -1,0 +1,68 @@
+//! Functions that tell a client where it is: database, schema, user, version.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, ListArray, StringArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::ScalarValue;
+use datafusion::execution::FunctionRegistry as _;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+
+use super::error::SqlResult;
+use super::names::{Names, split_dotted};
+
+/// What `version()` and the parameter `server_version` say: the PostgreSQL release whose dialect this is.
+pub(super) const SERVER_VERSION: &str = "16.0";
+
+/// Registers the functions for one statement of a session.
+pub(super) fn register(state: &mut SessionState, names: &Names, actor: &str) -> SqlResult<()> {
+    let version = format!("PostgreSQL {SERVER_VERSION} (Nunatak {})", env!("CARGO_PKG_VERSION"));
+    let constants = [
+        ("current_database", Some(names.database())),
+        ("current_catalog", Some(names.database())),
+        ("current_schema", names.search_path.first().map(|schema| shown(schema))),
+        ("current_user", Some(actor.to_owned())),
+        ("session_user", Some(actor.to_owned())),
+        ("version", Some(version)),
+    ];
+    for (name, value) in constants {
+        state.register_udf(Arc::new(constant(name, value)))?;
+    }
+    let path: Vec<String> = names.search_path.iter().map(|schema| shown(schema)).collect();
+    state.register_udf(Arc::new(schemas(path)))?;
+    Ok(())
+}
+
+/// A schema of the search path as it is named elsewhere: without quotes if it is one level.
+fn shown(schema: &str) -> String {
+    match split_dotted(schema).as_slice() {
+        [one] => one.clone(),
+        _ => schema.to_owned(),
+    }
+}
+
+fn constant(name: &str, value: Option<String>) -> ScalarUDF {
+    let answer =
+        move |_: &[ColumnarValue]| Ok(ColumnarValue::Scalar(ScalarValue::Utf8(value.clone())));
+    create_udf(name, Vec::new(), DataType::Utf8, Volatility::Stable, Arc::new(answer))
+}
+
+fn schemas(path: Vec<String>) -> ScalarUDF {
+    let item = Arc::new(Field::new("item", DataType::Utf8, true));
+    let list = DataType::List(Arc::clone(&item));
+    let answer = move |_: &[ColumnarValue]| {
+        let values: ArrayRef = Arc::new(StringArray::from_iter_values(&path));
+        let offsets = OffsetBuffer::from_lengths([path.len()]);
+        let list = ListArray::try_new(Arc::clone(&item), offsets, values, None)?;
+        Ok(ColumnarValue::Scalar(ScalarValue::List(Arc::new(list))))
+    };
+    create_udf(
+        "current_schemas",
+        vec![DataType::Boolean],
+        list,
+        Volatility::Stable,
+        Arc::new(answer),
+    )
+}

@@ -1,0 +1,136 @@
+//! The live files of a snapshot, from its manifests.
+
+use std::sync::Arc;
+
+use apache_iceberg::spec::{
+    self, DataContentType, DataFileFormat, Manifest, ManifestContentType, ManifestEntryRef,
+    ManifestFile, ManifestList,
+};
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use crate::base::limits::{MANIFEST_CACHE_BYTES, MANIFESTS_AT_ONCE};
+use crate::iceberg::io::Files;
+use crate::iceberg::location::LocationPolicy;
+use crate::sql::error::{SqlError, SqlResult, SqlState};
+use crate::sql::spec::failure;
+
+/// A live data file.
+pub type LiveFile = ManifestEntryRef;
+
+/// Manifests in memory by location: a manifest never changes.
+#[derive(Debug)]
+pub struct ManifestCache {
+    manifests: quick_cache::sync::Cache<String, Arc<Manifest>, Weight>,
+}
+
+#[derive(Clone, Debug)]
+struct Weight;
+
+impl quick_cache::Weighter<String, Arc<Manifest>> for Weight {
+    fn weight(&self, key: &String, manifest: &Arc<Manifest>) -> u64 {
+        // An entry with bounds of a dozen columns takes about this much.
+        const ENTRY_BYTES: u64 = 2048;
+        key.len() as u64 + ENTRY_BYTES * (1 + manifest.entries().len() as u64)
+    }
+}
+
+impl Default for ManifestCache {
+    fn default() -> Self {
+        Self {
+            manifests: quick_cache::sync::Cache::with_weighter(1024, MANIFEST_CACHE_BYTES, Weight),
+        }
+    }
+}
+
+impl ManifestCache {
+    async fn get(
+        &self,
+        files: &Files,
+        policy: &LocationPolicy,
+        file: &ManifestFile,
+    ) -> SqlResult<Arc<Manifest>> {
+        if let Some(known) = self.manifests.get(&file.manifest_path) {
+            return Ok(known);
+        }
+        if file.key_metadata.is_some() {
+            return Err(SqlError::unsupported("reading an encrypted table"));
+        }
+        let bytes = read(files, policy, &file.manifest_path).await?;
+        let manifest = Manifest::parse_avro(&bytes).map_err(|error| failure(&error))?;
+        let manifest = Arc::new(manifest);
+        self.manifests.insert(file.manifest_path.clone(), Arc::clone(&manifest));
+        Ok(manifest)
+    }
+}
+
+/// Reads a file that table metadata name, which must lie where tables of the warehouse may.
+async fn read(files: &Files, policy: &LocationPolicy, location: &str) -> SqlResult<Bytes> {
+    files.check_location(policy, location)?;
+    Ok(files.read(location).await?)
+}
+
+/// Finds the live data files of a snapshot.
+///
+/// # Errors
+/// `FeatureNotSupported` for rows deleted by delete files and for files that are not Parquet,
+/// `DataCorrupted` for manifests that cannot be read.
+pub async fn live_files(
+    cache: &ManifestCache,
+    files: &Files,
+    policy: &LocationPolicy,
+    table: &spec::TableMetadata,
+    snapshot: &spec::Snapshot,
+) -> SqlResult<Vec<LiveFile>> {
+    let list = snapshot.manifest_list();
+    if list.is_empty() {
+        return Err(SqlError::unsupported("reading a snapshot without a manifest list"));
+    }
+    let bytes = read(files, policy, list).await?;
+    let list = ManifestList::parse_with_version(&bytes, table.format_version())
+        .map_err(|error| failure(&error))?;
+    let mut pending = Vec::new();
+    for manifest in list.consume_entries() {
+        if manifest.has_added_files() || manifest.has_existing_files() {
+            pending.push(async move {
+                let found = cache.get(files, policy, &manifest).await?;
+                Ok::<_, SqlError>((manifest, found))
+            });
+        }
+    }
+    let read: Vec<(ManifestFile, Arc<Manifest>)> =
+        futures::stream::iter(pending).buffered(MANIFESTS_AT_ONCE).try_collect().await?;
+    let mut live = Vec::new();
+    for (file, manifest) in read {
+        let deletes = file.content == ManifestContentType::Deletes;
+        for entry in manifest.entries().iter().filter(|entry| entry.is_alive()) {
+            check(entry, deletes)?;
+            policy.check(entry.file_path())?;
+            live.push(Arc::clone(entry));
+        }
+    }
+    Ok(live)
+}
+
+fn check(entry: &ManifestEntryRef, deletes: bool) -> SqlResult<()> {
+    if deletes || entry.content_type() != DataContentType::Data {
+        return Err(SqlError::unsupported(
+            "reading a table with delete files (rows that another engine deleted by merge-on-read)",
+        )
+        .with_hint("rewrite the table's data files, or set write.delete.mode=copy-on-write"));
+    }
+    if entry.file_format() != DataFileFormat::Parquet {
+        return Err(SqlError::unsupported(format_args!(
+            "reading {}, which is {:?} and not Parquet,",
+            entry.file_path(),
+            entry.file_format()
+        )));
+    }
+    if entry.data_file().key_metadata().is_some() {
+        return Err(SqlError::new(
+            SqlState::FeatureNotSupported,
+            format!("{} is encrypted", entry.file_path()),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! Reading a table at one snapshot: which files it has, what is known of them, and the plan that reads them.
+//!
+//! Manifests are read with the Iceberg library; the files by DataFusion's Parquet source, which brings
+//! statistics, partitions, and filters that grow while a query runs. Columns are found by field id
+//! ([`adapter`]), never by name or position.
+
+pub mod adapter;
+pub mod files;
+pub mod provider;
+mod statistics;

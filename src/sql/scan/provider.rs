@@ -1,0 +1,251 @@
+//! A table at one snapshot as DataFusion sees it.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use apache_iceberg::spec;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DFSchema, Statistics};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::Result;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use tokio::sync::OnceCell;
+
+use super::adapter::FieldIdAdapterFactory;
+use super::files::{LiveFile, ManifestCache, live_files};
+use super::statistics;
+use crate::iceberg::io::Files;
+use crate::iceberg::location::LocationPolicy;
+use crate::sql::error::{SqlError, SqlResult};
+use crate::sql::spec::read_schema;
+
+/// What tables of one server share.
+#[derive(Debug)]
+pub struct TableReader {
+    /// Files by location.
+    pub files: Arc<crate::catalog::files::TableFiles>,
+    /// Manifests in memory.
+    pub manifests: ManifestCache,
+}
+
+impl TableReader {
+    fn io(&self) -> &Files {
+        self.files.io()
+    }
+}
+
+/// A table at one snapshot.
+#[derive(Debug)]
+pub struct IcebergTable {
+    reader: Arc<TableReader>,
+    policy: LocationPolicy,
+    metadata: Arc<spec::TableMetadata>,
+    snapshot: Option<i64>,
+    schema: SchemaRef,
+    live: OnceCell<Vec<LiveFile>>,
+}
+
+impl IcebergTable {
+    /// A table at its current snapshot with its current schema, or at another one with the schema that it
+    /// had then.
+    ///
+    /// # Errors
+    /// `UndefinedObject` for a snapshot that the table does not have; `FeatureNotSupported` for types
+    /// that cannot be read.
+    pub fn new(
+        reader: Arc<TableReader>,
+        policy: LocationPolicy,
+        metadata: Arc<spec::TableMetadata>,
+        snapshot: Option<i64>,
+    ) -> SqlResult<Self> {
+        let schema = match snapshot {
+            None => Arc::clone(metadata.current_schema()),
+            Some(id) => {
+                let found = metadata.snapshot_by_id(id).ok_or_else(|| {
+                    SqlError::new(
+                        crate::sql::error::SqlState::UndefinedObject,
+                        format!("the table has no snapshot {id}"),
+                    )
+                })?;
+                let schema = found.schema(&metadata);
+                schema.map_err(|error| crate::sql::spec::failure(&error))?
+            }
+        };
+        Ok(Self {
+            reader,
+            policy,
+            schema: read_schema(&schema)?,
+            snapshot: snapshot.or_else(|| metadata.current_snapshot_id()),
+            metadata,
+            live: OnceCell::new(),
+        })
+    }
+
+    /// The table's metadata.
+    #[must_use]
+    pub const fn metadata(&self) -> &Arc<spec::TableMetadata> {
+        &self.metadata
+    }
+
+    /// The live data files.
+    ///
+    /// # Errors
+    /// As [`live_files`].
+    pub async fn live(&self) -> SqlResult<&[LiveFile]> {
+        let live = self.live.get_or_try_init(|| async {
+            let Some(snapshot) = self.snapshot.and_then(|id| self.metadata.snapshot_by_id(id))
+            else {
+                return Ok(Vec::new());
+            };
+            let reader = &self.reader;
+            live_files(&reader.manifests, reader.io(), &self.policy, &self.metadata, snapshot).await
+        });
+        Ok(live.await?.as_slice())
+    }
+
+    fn adapter(&self) -> FieldIdAdapterFactory {
+        let mapping = self.metadata.properties().get("schema.name-mapping.default");
+        let defaulted: BTreeSet<i32> = self
+            .metadata
+            .current_schema()
+            .as_struct()
+            .fields()
+            .iter()
+            .filter(|field| field.initial_default.is_some())
+            .map(|field| field.id)
+            .collect();
+        FieldIdAdapterFactory {
+            name_mapping: mapping.and_then(|json| statistics::name_mapping(json)),
+            defaulted,
+        }
+    }
+
+    /// The files as DataFusion takes them, by the object store that they lie in.
+    fn partitioned(
+        &self,
+        state: &dyn Session,
+        files: Vec<(LiveFile, Arc<Statistics>)>,
+    ) -> SqlResult<Vec<(ObjectStoreUrl, Vec<PartitionedFile>)>> {
+        let mut stores: Vec<(ObjectStoreUrl, Vec<PartitionedFile>)> = Vec::new();
+        for (file, known) in files {
+            let object = self.reader.io().object_at(file.file_path())?;
+            let url = ObjectStoreUrl::parse(&object.store_url)?;
+            let mut wanted = PartitionedFile::new(String::new(), file.file_size_in_bytes());
+            wanted.object_meta.location = object.path;
+            wanted.statistics = Some(known);
+            match stores.iter_mut().find(|(known, _)| *known == url) {
+                Some((_, files)) => files.push(wanted),
+                None => {
+                    state.runtime_env().register_object_store(url.as_ref(), object.store);
+                    stores.push((url, vec![wanted]));
+                }
+            }
+        }
+        Ok(stores)
+    }
+}
+
+#[async_trait]
+impl TableProvider for IcebergTable {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        // They leave out files, row groups and pages; the rows that are left are filtered above.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let live = self.live().await?.to_vec();
+        let known: Vec<Arc<Statistics>> =
+            live.iter().map(|file| Arc::new(statistics::of_file(file, &self.schema))).collect();
+        let predicate = predicate(state, filters, &self.schema)?;
+        let mut files = statistics::prune(live, known, predicate.as_ref(), &self.schema);
+        if let Some(limit) = limit.filter(|_| filters.is_empty()) {
+            files.truncate(enough(&files, limit));
+        }
+        let summary = statistics::summary(&files, &self.schema);
+        let mut stores = self.partitioned(state, files)?;
+        let Some((url, files)) = stores.pop() else {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => self.schema(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        };
+        if !stores.is_empty() {
+            return Err(SqlError::unsupported(
+                "reading a table whose data files lie in several object stores",
+            )
+            .into());
+        }
+        let mut options = state.default_table_options().parquet;
+        // Spark writes timestamps of 96 bits; as nanoseconds they would overflow outside of 1677–2262.
+        options.global.coerce_int96 = Some("us".to_owned());
+        let mut source = ParquetSource::new(Arc::clone(&self.schema))
+            .with_table_parquet_options(options)
+            .with_enable_page_index(true);
+        if let Some(predicate) = predicate {
+            source = source.with_predicate(predicate);
+        }
+        let groups = FileGroup::new(files).split_files(state.config().target_partitions());
+        let config = FileScanConfigBuilder::new(url, Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(summary)
+            .with_limit(limit)
+            .with_expr_adapter(Some(Arc::new(self.adapter())))
+            .with_projection_indices(projection.cloned())?
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+/// How many files hold this many rows, unless they are filtered.
+fn enough(files: &[(LiveFile, Arc<Statistics>)], limit: usize) -> usize {
+    let mut rows = 0_u64;
+    for (at, (file, _)) in files.iter().enumerate() {
+        if rows >= limit as u64 {
+            return at;
+        }
+        rows = rows.saturating_add(file.record_count());
+    }
+    files.len()
+}
+
+fn predicate(
+    state: &dyn Session,
+    filters: &[Expr],
+    schema: &SchemaRef,
+) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+    let Some(filter) = conjunction(filters.to_vec()) else { return Ok(None) };
+    let columns = DFSchema::try_from(Arc::clone(schema))?;
+    state.create_physical_expr(filter, &columns).map(Some)
+}

@@ -1,0 +1,161 @@
+//! From the sources of a statement to what the planner reads: tables at a snapshot, views planned anew at
+//! the commit that they are read at, relations of `system`.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::ViewTable;
+use datafusion::sql::parser::Statement as Planned;
+use datafusion::sql::sqlparser::ast::Statement;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use super::bind::{Source, Sources};
+use super::error::{SqlError, SqlResult, SqlState};
+use super::names::{Names, Pins, Target};
+use super::scan::provider::IcebergTable;
+use super::session::Session;
+use super::syntax::at::At;
+use super::syntax::statement::Body;
+use super::{bind, spec, syntax, system};
+use crate::base::ids::CommitId;
+use crate::base::limits::SQL_VIEW_DEPTH_MAX;
+use crate::base::name::{RefBase, RefExpr};
+use crate::catalog::address::ViewOf;
+use crate::version::content::ContentKind;
+
+/// The dialects of views that are run here. Text of another dialect could mean something else.
+const DIALECTS: [&str; 2] = ["postgresql", "nunatak"];
+
+/// A table under the key that stands for it.
+pub(super) type Keyed = (String, Arc<dyn TableProvider>);
+
+/// Finds what a statement reads.
+pub(super) fn find_all<'s>(
+    session: &'s Session,
+    pins: &'s mut Pins,
+    sources: Sources,
+    depth: usize,
+) -> BoxFuture<'s, SqlResult<Vec<Keyed>>> {
+    async move {
+        let mut found = Vec::with_capacity(sources.len());
+        for (key, source) in sources {
+            found.push((key, find(session, pins, source, depth).await?));
+        }
+        Ok(found)
+    }
+    .boxed()
+}
+
+async fn find(
+    session: &Session,
+    pins: &mut Pins,
+    source: Source,
+    depth: usize,
+) -> SqlResult<Arc<dyn TableProvider>> {
+    if let Some(table) = system::find(session, pins, &source).await? {
+        return Ok(table);
+    }
+    if source.arguments.is_some() {
+        return Err(SqlError::new(
+            SqlState::UndefinedFunction,
+            format!("function {}() does not exist", source.parts.join(".")),
+        ));
+    }
+    let catalog = &session.engine.catalog;
+    let target =
+        session.names.find(catalog, &session.ctx, pins, &source.parts, source.at.as_ref())?;
+    match target.relation.kind {
+        ContentKind::View => view(session, pins, &target, source.at.as_ref(), depth).await,
+        _ => Ok(Arc::new(table(session, &target).await?)),
+    }
+}
+
+/// A table to read.
+pub(super) async fn table(session: &Session, target: &Target) -> SqlResult<IcebergTable> {
+    let catalog = &session.engine.catalog;
+    let metadata = catalog.table_metadata(&target.relation.metadata_location).await?.metadata;
+    let warehouse = &session.names.scope.warehouse;
+    let policy = catalog.files().policy(warehouse, catalog.options())?;
+    let reader = Arc::clone(&session.engine.reader);
+    IcebergTable::new(reader, policy, spec::table(&metadata)?, target.snapshot)
+}
+
+async fn view(
+    session: &Session,
+    pins: &mut Pins,
+    target: &Target,
+    at: Option<&At>,
+    depth: usize,
+) -> SqlResult<Arc<dyn TableProvider>> {
+    let name = target.relation.path.join(".");
+    if depth >= SQL_VIEW_DEPTH_MAX {
+        return Err(SqlError::new(
+            SqlState::ProgramLimitExceeded,
+            format!("view {name} is nested deeper than {SQL_VIEW_DEPTH_MAX}, or reads itself"),
+        ));
+    }
+    if target.snapshot.is_some() {
+        return Err(SqlError::new(
+            SqlState::WrongObjectType,
+            format!("{name} is a view: it has no snapshots of its own"),
+        ));
+    }
+    let catalog = &session.engine.catalog;
+    let metadata = catalog.view_metadata(&target.relation.metadata_location).await?.metadata;
+    let version = metadata.current_version().ok_or_else(|| {
+        SqlError::new(SqlState::DataCorrupted, format!("view {name} has no current version"))
+    })?;
+    let text = version
+        .representations
+        .iter()
+        .find(|text| {
+            text.dialect.as_deref().is_some_and(|dialect| {
+                DIALECTS.iter().any(|known| dialect.eq_ignore_ascii_case(known))
+            })
+        })
+        .and_then(|text| text.sql.clone());
+    let Some(text) = text else {
+        let dialects: Vec<&str> =
+            version.representations.iter().filter_map(|text| text.dialect.as_deref()).collect();
+        return Err(SqlError::unsupported(format_args!(
+            "reading view {name}, which is written for {},",
+            dialects.join(", ")
+        )));
+    };
+    let mut parsed = syntax::parse(&text)?;
+    let (Some(parsed), true) = (parsed.pop(), parsed.is_empty()) else {
+        return Err(SqlError::new(SqlState::DataCorrupted, format!("view {name} is no query")));
+    };
+    let Body::Standard(statement) = parsed.body else {
+        return Err(SqlError::new(SqlState::DataCorrupted, format!("view {name} is no query")));
+    };
+    let mut statement = *statement;
+    if !matches!(statement, Statement::Query(_)) {
+        return Err(SqlError::new(SqlState::DataCorrupted, format!("view {name} is no query")));
+    }
+    let sources = bind::bind(&mut statement)?;
+    let inner = Session::new(
+        Arc::clone(&session.engine),
+        inside(session, target, &version.default_namespace, at.is_some()),
+        session.ctx.clone(),
+    );
+    let found = find_all(&inner, pins, sources, depth + 1).await?;
+    let state = session.engine.state(&inner.names, &session.ctx.actor, found)?;
+    let plan = state.statement_to_plan(Planned::Statement(Box::new(statement))).await?;
+    Ok(Arc::new(ViewTable::new(plan, Some(text))))
+}
+
+/// The names inside a view: those of the state that the view itself was found in.
+fn inside(session: &Session, target: &Target, namespace: &[String], versioned: bool) -> Names {
+    let mut scope = session.names.scope.clone();
+    scope.view =
+        ViewOf::Ref(if versioned { pinned(target.commit) } else { target.address.at.clone() });
+    let schema: Vec<String> =
+        namespace.iter().map(|level| super::engine::quoted_schema(level)).collect();
+    Names { scope, search_path: vec![schema.join(".")] }
+}
+
+fn pinned(commit: CommitId) -> RefExpr {
+    RefExpr { base: RefBase::CommitPrefix(commit.to_string()), steps: Vec::new() }
+}
