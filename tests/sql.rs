@@ -10,3 +10,5 @@ mod session;
 mod syntax;
 #[path = "sql/write.rs"]
 mod write;
+#[path = "sql/write_types.rs"]
+mod write_types;

@@ -156,10 +156,10 @@ pub const SQL_LOG_ROWS_MAX: usize = 100_000;
 
 /// Bytes of data files that one statement holds in memory; the largest file is put away when more come.
 pub const WRITE_BYTES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
-/// Bytes of one row group of a data file.
+/// Bytes of one row group of a data file, unless the table says another number.
 pub const WRITE_ROW_GROUP_BYTES_MAX: usize = 128 * 1024 * 1024;
-/// Partitions that one statement writes to at once; with more, the largest file is put away.
-pub const WRITE_PARTITIONS_OPEN_MAX: usize = 100;
+/// Data files that one statement encodes at once; compression keeps up to a megabyte for each column.
+pub const WRITE_FILES_OPEN_MAX: usize = 16;
 /// Bytes of a partition's name or value in the path of a data file; file systems take 255 for both.
 pub const PARTITION_PATH_PART_BYTES_MAX: usize = 120;
 /// Bytes of all of a data file's partition directories; keys of object stores have at most 1,024.

@@ -97,8 +97,8 @@ impl Lake {
     pub(crate) async fn load(&self) -> Table<'_> {
         let levels = ["default".to_owned()];
         let loaded = self.catalog.table_load(&self.context, &self.scope, &levels, "t").await;
-        let (location, loaded) = loaded.unwrap();
-        Table { lake: self, location, metadata: loaded.metadata }
+        let (_, loaded) = loaded.unwrap();
+        Table { lake: self, metadata: loaded.metadata }
     }
 
     /// Commits changes to the table.
@@ -144,7 +144,6 @@ pub(crate) fn rows(
 /// One state of the table.
 pub(crate) struct Table<'a> {
     lake: &'a Lake,
-    pub(crate) location: String,
     pub(crate) metadata: Arc<TableMetadata>,
 }
 
