@@ -165,3 +165,14 @@ pub const SQL_DEPTH_MAX: usize = 500;
 pub const SQL_OPERATORS_MAX: usize = 5_000;
 /// How deep the parser itself may recurse: a bracket costs it up to four steps.
 pub const SQL_RECURSION_MAX: usize = 2_100;
+
+// SQL over HTTP
+
+/// Bytes of rows in an answer of JSON; more are read as a stream of Arrow, which has no limit.
+pub const SQL_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Rows in an answer of JSON.
+pub const SQL_ANSWER_ROWS_MAX: usize = 100_000;
+/// How long the command line waits for the answer to a statement, in seconds: a day.
+pub const CLIENT_SQL_SECONDS_MAX: u64 = 24 * 60 * 60;
+/// Statements that the command line remembers.
+pub const CLIENT_HISTORY_MAX: usize = 10_000;

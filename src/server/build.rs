@@ -1,6 +1,7 @@
 //! Wires a server: store, files, catalog, router.
 
 use std::fmt;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::iceberg::cache::MetadataCache;
 use crate::iceberg::io::Files;
 use crate::rest::state::AppState;
 use crate::sql::door::Database;
+use crate::sql::engine::Engine;
 use crate::store::interface::MetaStore;
 use crate::store::metered::{MeteredStore, StoreMetrics};
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
@@ -99,8 +101,12 @@ pub async fn build(config: &Config) -> Result<Parts> {
     let shared: Arc<dyn MetaStore> = Arc::<MeteredStore<SqliteStore>>::clone(&store);
     let catalog = Catalog::open(shared, files, Arc::clone(&clock), Arc::clone(&entropy), options)?;
     first_warehouse(&catalog).await?;
-    let database = None;
-    Ok(Parts { state: AppState { catalog, clock, entropy, metrics }, store, database })
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let engine = Engine::new(Arc::clone(&catalog), threads).map_err(|error| {
+        Error::internal("the SQL engine did not start").with_source(error)
+    })?;
+    let database = Some(engine.databases());
+    Ok(Parts { state: AppState { catalog, engine, clock, entropy, metrics }, store, database })
 }
 
 /// A fresh data directory gets a warehouse; a directory whose warehouse was deleted on purpose is not
