@@ -26,6 +26,7 @@ impl Process {
     pub(crate) fn serve(binary: &Path, data: &Path) -> Self {
         let mut command = Command::new(binary);
         command.arg("serve").arg("--data-dir").arg(data).args(["--http", "127.0.0.1:0"]);
+        command.args(["--pg", "127.0.0.1:0"]);
         command.args(["--log-level", "warn"]);
         Self::start(command)
     }

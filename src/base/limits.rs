@@ -189,3 +189,14 @@ pub const SQL_STACK_TOKENS: usize = 64;
 /// Steps that the parser may need, estimated: it tries calls and queries in brackets in two ways or
 /// three, and those in them again, so that nesting multiplies.
 pub const SQL_STEPS_MAX: u64 = 4 * 1024 * 1024;
+
+// SQL over HTTP
+
+/// Bytes of rows in an answer of JSON; more are read as a stream of Arrow, which has no limit.
+pub const SQL_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Rows in an answer of JSON.
+pub const SQL_ANSWER_ROWS_MAX: usize = 100_000;
+/// How long the command line waits for the answer to a statement, in seconds: a day.
+pub const CLIENT_SQL_SECONDS_MAX: u64 = 24 * 60 * 60;
+/// Statements that the command line remembers.
+pub const CLIENT_HISTORY_MAX: usize = 10_000;

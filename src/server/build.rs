@@ -1,5 +1,7 @@
 //! Wires a server: store, files, catalog, router.
 
+use std::fmt;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,8 @@ use crate::catalog::{Catalog, CatalogOptions};
 use crate::iceberg::cache::MetadataCache;
 use crate::iceberg::io::Files;
 use crate::rest::state::AppState;
+use crate::sql::door::Database;
+use crate::sql::engine::Engine;
 use crate::store::interface::MetaStore;
 use crate::store::metered::{MeteredStore, StoreMetrics};
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
@@ -32,12 +36,22 @@ const SYSTEM: &str = "system";
 const STORE_FILE: &str = "catalog.sqlite";
 
 /// The parts of a running server.
-#[derive(Debug)]
 pub struct Parts {
     /// What handlers share.
     pub state: AppState,
     /// The store, for its checkpoints.
     pub store: Arc<MeteredStore<SqliteStore>>,
+    /// What SQL clients connect to.
+    pub database: Option<Arc<dyn Database>>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("state", &self.state)
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where the metadata store of a data directory is.
@@ -87,7 +101,11 @@ pub async fn build(config: &Config) -> Result<Parts> {
     let shared: Arc<dyn MetaStore> = Arc::<MeteredStore<SqliteStore>>::clone(&store);
     let catalog = Catalog::open(shared, files, Arc::clone(&clock), Arc::clone(&entropy), options)?;
     first_warehouse(&catalog).await?;
-    Ok(Parts { state: AppState { catalog, clock, entropy, metrics }, store })
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let engine = Engine::new(Arc::clone(&catalog), threads)
+        .map_err(|error| Error::internal("the SQL engine did not start").with_source(error))?;
+    let database = Some(engine.databases());
+    Ok(Parts { state: AppState { catalog, engine, clock, entropy, metrics }, store, database })
 }
 
 /// A fresh data directory gets a warehouse; a directory whose warehouse was deleted on purpose is not

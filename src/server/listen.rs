@@ -14,18 +14,20 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::limits::{DRAIN_SECONDS, REQUEST_HEAD_SECONDS_MAX};
 
 /// How long to wait after the system refused to give a connection (such as: too many open files).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Binds an address; port 0 picks a free one.
+/// Binds an address that `flag` chooses; port 0 picks a free one.
 ///
 /// # Errors
 /// `Unavailable` if it is in use or not of this machine.
-pub async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+pub async fn bind(address: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAddr)> {
     let failed = |error: std::io::Error| {
         let hint = if error.kind() == std::io::ErrorKind::AddrInUse {
-            "; another server may be running: stop it, or choose another address with --http"
+            format!(
+                "; another server may be running: stop it, or choose another address with {flag}"
+            )
         } else {
-            ""
+            String::new()
         };
         Error::new(ErrorKind::Unavailable, format!("cannot listen on {address}: {error}{hint}"))
             .with_source(error)

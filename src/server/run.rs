@@ -1,14 +1,20 @@
 //! Runs a server from its first line to its last.
 
+use std::fmt::Write as _;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::build::{Parts, build};
 use super::config::Config;
-use super::listen;
 use super::shutdown::Signals;
 use super::tasks::Tasks;
+use super::{listen, listen_pg};
 use crate::base::error::{Error, Result};
+use crate::pgwire::door::Door;
 use crate::rest::middleware::origin::Hosts;
 use crate::rest::router::router;
 use crate::telemetry::init;
@@ -22,7 +28,8 @@ pub enum Ended {
     AtOnce,
 }
 
-/// Serves until SIGTERM or SIGINT. Prints `listening http ADDRESS` when it answers.
+/// Serves until SIGTERM or SIGINT. Prints `listening http ADDRESS` and `listening pg ADDRESS` when it
+/// answers, both at once.
 ///
 /// # Errors
 /// Everything that keeps a server from starting.
@@ -30,31 +37,52 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> Result<Ended> {
     init::init(&config.log_level, config.log_format)?;
     let mut signals = Signals::take()?;
     let parts = build(config).await?;
-    let (listener, bound) = listen::bind(config.http).await?;
+    let (listener, bound) = listen::bind(config.http, "--http").await?;
+    let pg = Pg::open(config, &parts).await?;
     let tasks = Tasks::start(&parts);
     let router = router(parts.state.clone(), Hosts { bound: Some(bound.ip()) });
-    writeln!(out, "listening http {bound}")
+    let mut lines = format!("listening http {bound}\n");
+    if let Some(pg) = &pg {
+        writeln!(lines, "listening pg {}", pg.bound)
+            .map_err(|_| Error::internal("a line cannot be written"))?;
+    }
+    // In one piece: who reads only the first line may close the other end after it.
+    out.write_all(lines.as_bytes())
         .and_then(|()| out.flush())
         .map_err(|error| Error::internal("standard output is closed").with_source(error))?;
     tracing::info!(address = %bound, data_dir = %config.data_dir.display(), "started");
 
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let mut serving = tokio::spawn(listen::serve(listener, router, async move {
-        // A dropped sender stops the server too.
-        drop(stopped.await);
-    }));
+    let (stop, stopped) = watch::channel(());
+    let until = |mut stopped: watch::Receiver<()>| async move {
+        // A dropped sender stops the server.
+        drop(stopped.changed().await);
+    };
+    let http = listen::serve(listener, router, until(stopped.clone()));
+    let pg = async move {
+        match pg {
+            Some(pg) => listen_pg::serve(pg.listener, pg.door, until(stopped)).await,
+            None => until(stopped).await,
+        }
+    };
+    let (mut serving, mut serving_pg) = (tokio::spawn(http), tokio::spawn(pg));
     tokio::select! {
         () = signals.next() => {}
         failed = &mut serving => {
             return Err(Error::internal(format!("the listener ended by itself: {failed:?}")));
+        }
+        failed = &mut serving_pg => {
+            return Err(Error::internal(format!("the pg listener ended by itself: {failed:?}")));
         }
     }
     tracing::info!("stopping: finishing the requests in flight");
     drop(stop);
     tokio::select! {
         ended = async {
-            if let Err(error) = serving.await {
-                tracing::error!("the listener failed: {error}");
+            let (http, pg) = futures::future::join(serving, serving_pg).await;
+            for ended in [http, pg] {
+                if let Err(error) = ended {
+                    tracing::error!("a listener failed: {error}");
+                }
             }
             close(parts, tasks).await;
         } => {
@@ -63,6 +91,25 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> Result<Ended> {
             Ok(Ended::Drained)
         }
         () = signals.next() => Ok(Ended::AtOnce),
+    }
+}
+
+/// The door for clients of PostgreSQL, before it answers.
+struct Pg {
+    listener: TcpListener,
+    bound: SocketAddr,
+    door: Arc<Door>,
+}
+
+impl Pg {
+    async fn open(config: &Config, parts: &Parts) -> Result<Option<Self>> {
+        let (Some(address), Some(database)) = (config.pg, &parts.database) else {
+            return Ok(None);
+        };
+        let (listener, bound) = listen::bind(address, "--pg").await?;
+        let entropy = Arc::clone(&parts.state.entropy);
+        let door = Arc::new(Door::new(Arc::clone(database), entropy));
+        Ok(Some(Self { listener, bound, door }))
     }
 }
 

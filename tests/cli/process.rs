@@ -22,14 +22,16 @@ impl Server {
     }
 
     pub(crate) fn start_in(folder: tempfile::TempDir) -> Self {
-        let mut child = command(folder.path(), &["serve", "--http", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
+        let mut child =
+            command(folder.path(), &["serve", "--http", "127.0.0.1:0", "--pg", "127.0.0.1:0"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines
+            .find_map(|line| line.unwrap().strip_prefix("listening http ").map(str::to_owned))
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("listening http ").unwrap().to_owned();
         Self { child, folder, url: format!("http://{address}") }
     }
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 LISTENING = re.compile(r"listening http (127\.0\.0\.1:\d+)")
+LISTENING_PG = re.compile(r"listening pg (127\.0\.0\.1:\d+)")
 START_SECONDS = 30
 STOP_SECONDS = 30
 
@@ -39,6 +40,7 @@ class Server:
         self.env = env or {}
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
+        self.pg = ""
         self.lines: list[str] = []
         self._ready = threading.Event()
 
@@ -56,7 +58,9 @@ class Server:
         """Starts the process and waits until it says that it listens."""
         self._ready.clear()
         self.lines = []
-        command = [str(binary()), "serve", "--data-dir", str(self.data_dir), "--http", "127.0.0.1:0"]
+        self.url = self.pg = ""
+        command = [str(binary()), "serve", "--data-dir", str(self.data_dir)]
+        command += ["--http", "127.0.0.1:0", "--pg", "127.0.0.1:0"]
         self.process = subprocess.Popen(
             [*command, *self.arguments],
             stdin=subprocess.DEVNULL,
@@ -74,7 +78,7 @@ class Server:
                 )
             if time.monotonic() > deadline:
                 self.kill()
-                raise AssertionError(f"no `listening http` within {START_SECONDS} s:\n{self.output()}")
+                raise AssertionError(f"no `listening http` and `listening pg` within {START_SECONDS} s:\n{self.output()}")
         return self
 
     def _read(self, process: subprocess.Popen[str]) -> None:
@@ -83,6 +87,9 @@ class Server:
             self.lines.append(line.rstrip("\n"))
             if found := LISTENING.search(line):
                 self.url = f"http://{found.group(1)}"
+            if found := LISTENING_PG.search(line):
+                self.pg = found.group(1)
+            if self.url and (self.pg or "off" in self.arguments):
                 self._ready.set()
 
     def output(self) -> str:

@@ -135,7 +135,8 @@ def test_an_idempotency_key_outlives_a_crash(data):
 
 def serve(data: Path) -> subprocess.CompletedProcess[str]:
     """Starts a server that is expected to refuse."""
-    command = [str(binary()), "serve", "--data-dir", str(data), "--http", "127.0.0.1:0"]
+    command = [str(binary()), "serve", "--data-dir", str(data)]
+    command += ["--http", "127.0.0.1:0", "--pg", "127.0.0.1:0"]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
@@ -152,6 +153,7 @@ def test_a_port_in_use_is_refused(data, tmp_path):
     with Server(data) as server:
         address = server.url.removeprefix("http://")
         command = [str(binary()), "serve", "--data-dir", str(tmp_path / "other"), "--http", address]
+        command += ["--pg", "127.0.0.1:0"]
         second = subprocess.run(command, capture_output=True, text=True, timeout=60)
         said = second.stdout + second.stderr
         assert second.returncode != 0 and address in said and "panicked" not in said, said

@@ -9,7 +9,11 @@ use crate::process::{Server, command, verify};
 
 /// A server whose files cannot grow beyond so many blocks of 512 bytes, as if the disk were full.
 fn limited(data: &std::path::Path, blocks: u32) -> Command {
-    let program = command(data, "serve", &["--http", "127.0.0.1:0", "--log-level", "off"]);
+    let program = command(
+        data,
+        "serve",
+        &["--http", "127.0.0.1:0", "--pg", "127.0.0.1:0", "--log-level", "off"],
+    );
     let mut shell = Command::new("sh");
     shell
         .arg("-c")

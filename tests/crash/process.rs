@@ -16,7 +16,7 @@ pub(crate) fn command(data: &Path, subcommand: &str, more: &[&str]) -> Command {
 
 /// `serve` on any free port.
 pub(crate) fn serve(data: &Path) -> Command {
-    command(data, "serve", &["--http", "127.0.0.1:0"])
+    command(data, "serve", &["--http", "127.0.0.1:0", "--pg", "127.0.0.1:0"])
 }
 
 /// Verifies a data directory; it must be sound.
@@ -47,12 +47,10 @@ impl Server {
     #[track_caller]
     pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("listening http ").map(str::to_owned);
-        let Some(address) = address else {
-            panic!("the server did not start: {line:?} {:?}", child.wait())
-        };
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address =
+            lines.find_map(|line| line.unwrap().strip_prefix("listening http ").map(str::to_owned));
+        let Some(address) = address else { panic!("the server did not start: {:?}", child.wait()) };
         Self { child, address }
     }
 

@@ -29,6 +29,7 @@ const fn key(name: &'static str, default: Option<&'static str>) -> Key {
 const KEYS: &[Key] = &[
     key("data_dir", Some("./nunatak-data")),
     key("http", Some("127.0.0.1:8181")),
+    key("pg", Some("127.0.0.1:5433")),
     key("store", Some("sqlite")),
     key("warehouse_location", None),
     Key { list: true, ..key("allowed_location", None) },
@@ -85,6 +86,9 @@ pub struct Flags {
     /// Address to answer HTTP on; port 0 picks a free one. Loopback only.
     #[arg(long, value_name = "ADDRESS")]
     http: Option<String>,
+    /// Address to answer clients of PostgreSQL on, or `off`; port 0 picks a free one. Loopback only.
+    #[arg(long, value_name = "ADDRESS|off")]
+    pg: Option<String>,
     /// Metadata store.
     #[arg(long, value_name = "sqlite|URL")]
     store: Option<String>,
@@ -122,6 +126,7 @@ impl Flags {
         let values = [
             ("data_dir", path),
             ("http", self.http.clone()),
+            ("pg", self.pg.clone()),
             ("store", self.store.clone()),
             ("warehouse_location", self.warehouse_location.clone()),
             ("log_level", self.log_level.clone()),
@@ -159,6 +164,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where HTTP is answered.
     pub http: SocketAddr,
+    /// Where clients of PostgreSQL are answered, if at all.
+    pub pg: Option<SocketAddr>,
     /// URL below which new warehouses lie; no trailing slash.
     pub warehouse_location: String,
     /// Other URLs below which tables may lie.
@@ -298,6 +305,10 @@ fn check(merged: &Layer, here: &Path) -> Result<Config> {
     let data_dir = here.join(one("data_dir").unwrap_or_default());
     let http = address(one("http").unwrap_or_default())
         .map_err(|error| wrong("http", error.message().to_owned()))?;
+    let pg = match one("pg").unwrap_or_default() {
+        "off" => None,
+        text => Some(address(text).map_err(|error| wrong("pg", error.message().to_owned()))?),
+    };
     let warehouse_location = match one("warehouse_location") {
         Some(text) => location(text, here)
             .map_err(|error| wrong("warehouse_location", error.message().to_owned()))?,
@@ -340,6 +351,7 @@ fn check(merged: &Layer, here: &Path) -> Result<Config> {
     Ok(Config {
         data_dir,
         http,
+        pg,
         warehouse_location,
         allowed_locations,
         log_level,

@@ -19,6 +19,7 @@ fn defaults_are_enough() {
     assert_eq!(config.data_dir, Path::new("/work dir/./nunatak-data"));
     assert_eq!(config.warehouse_location, "file:///work%20dir/nunatak-data/warehouse");
     assert_eq!(*source_of(&config, "http"), Source::Default);
+    assert_eq!(config.pg, Some("127.0.0.1:5433".parse().unwrap()));
 }
 
 #[test]
@@ -67,6 +68,10 @@ fn what_cannot_be_served_is_refused() {
     };
     let error = flag(|flags| flags.http = Some("0.0.0.0:8181".to_owned()));
     assert!(error.message().contains("authentication"), "{error}");
+    let error = flag(|flags| flags.pg = Some("0.0.0.0:5433".to_owned()));
+    assert!(error.message().contains("'pg'"), "{error}");
+    let off = with(&Flags::default(), &[("NUNATAK_PG", "off")]).unwrap();
+    assert_eq!(off.pg, None);
     for bad in ["10.0.0.1:1", "[::]:1", "8181", "example.org:1"] {
         assert!(address(bad).is_err(), "{bad}");
     }
