@@ -144,3 +144,41 @@ pub const PG_ERROR_BYTES_MAX: usize = 16 * 1024;
 pub const MANIFESTS_AT_ONCE: usize = 16;
 /// Memory for manifests of tables that queries read.
 pub const MANIFEST_CACHE_BYTES: u64 = 256 * 1024 * 1024;
+/// Memory that all queries of a server share; what needs more is put on disk, or fails.
+pub const SQL_MEMORY_BYTES: usize = 2 * 1024 * 1024 * 1024;
+/// Rows of one batch.
+pub const SQL_BATCH_ROWS: usize = 8192;
+/// How deep views may read views.
+pub const SQL_VIEW_DEPTH_MAX: usize = 32;
+/// Commits that one statement lists.
+pub const SQL_LOG_ROWS_MAX: usize = 100_000;
+// SQL: writing.
+
+/// Bytes of data files that one statement holds in memory; the largest file is put away when more come.
+pub const WRITE_BYTES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
+/// Bytes of one row group of a data file.
+pub const WRITE_ROW_GROUP_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Partitions that one statement writes to at once; with more, the largest file is put away.
+pub const WRITE_PARTITIONS_OPEN_MAX: usize = 100;
+/// Bytes of a partition's name or value in the path of a data file; file systems take 255 for both.
+pub const PARTITION_PATH_PART_BYTES_MAX: usize = 120;
+/// Bytes of all of a data file's partition directories; keys of object stores have at most 1,024.
+pub const PARTITION_PATH_BYTES_MAX: usize = 500;
+/// Rows that are encoded at once, between two looks at how long a data file has become.
+pub const WRITE_SLICE_ROWS_MAX: usize = 16 * 1024;
+/// Manifests that a write reads at once.
+pub const WRITE_MANIFESTS_AT_ONCE: usize = 16;
+
+// SQL
+
+/// Bytes of one text of statements; larger data comes by `COPY`.
+pub const SQL_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Statements in one text; each is kept until all are parsed.
+pub const SQL_STATEMENTS_MAX: usize = 10_000;
+/// Brackets inside brackets in one statement; the parser recurses at each.
+pub const SQL_DEPTH_MAX: usize = 500;
+/// Operators in one row without a comma; the tree of `a OR b OR c …` is as deep as the row is long, and
+/// freeing it recurses.
+pub const SQL_OPERATORS_MAX: usize = 5_000;
+/// How deep the parser itself may recurse: a bracket costs it up to four steps.
+pub const SQL_RECURSION_MAX: usize = 2_100;

@@ -13,7 +13,8 @@ use crate::store::records::RefAction;
 use crate::version::committer::{
     Change, ChangeContext, ChangeError, CommitFailure, CommitRequest, Proposal, Write,
 };
-use crate::version::conflict::{MergeChange, MergeConflict, Resolution, Strategy};
+pub use crate::version::conflict::Strategy;
+use crate::version::conflict::{MergeChange, MergeConflict, Resolution};
 use crate::version::merge::{
     MergeOptions, MergeOutcome, MergeWrite, NoContentMerge, merge_commits,
 };

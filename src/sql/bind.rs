@@ -17,23 +17,23 @@ use super::syntax::at::{self, At};
 
 /// What one table is read by.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Source {
+pub(super) struct Source {
     /// The parts of its name.
-    pub parts: Vec<String>,
+    pub(super) parts: Vec<String>,
     /// The version, if one was given.
-    pub at: Option<At>,
+    pub(super) at: Option<At>,
     /// The arguments of a function of tables, as they were written; `None` for a table.
-    pub arguments: Option<Vec<String>>,
+    pub(super) arguments: Option<Vec<String>>,
 }
 
 /// The sources of a statement by the key that stands for them.
-pub type Sources = BTreeMap<String, Source>;
+pub(super) type Sources = BTreeMap<String, Source>;
 
 /// Replaces the names of tables by keys.
 ///
 /// # Errors
 /// `FeatureNotSupported` for what the planner would leave out.
-pub fn bind(statement: &mut Statement) -> SqlResult<Sources> {
+pub(super) fn bind(statement: &mut Statement) -> SqlResult<Sources> {
     let mut binder = Binder::default();
     match statement.visit(&mut binder) {
         ControlFlow::Continue(()) => {}
@@ -50,7 +50,7 @@ pub fn bind(statement: &mut Statement) -> SqlResult<Sources> {
 ///
 /// # Errors
 /// `FeatureNotSupported` for a name that is computed.
-pub fn parts_of(name: &ObjectName) -> SqlResult<Vec<String>> {
+pub(super) fn parts_of(name: &ObjectName) -> SqlResult<Vec<String>> {
     name.0
         .iter()
         .map(|part| match part {
@@ -62,8 +62,63 @@ pub fn parts_of(name: &ObjectName) -> SqlResult<Vec<String>> {
 
 /// A name as PostgreSQL folds it.
 #[must_use]
-pub fn folded(ident: &Ident) -> String {
+pub(super) fn folded(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+/// Which names are common table expressions, while a query is visited.
+///
+/// An expression sees those before it, and itself only if the clause is recursive: otherwise its own name
+/// inside it is the table of that name. So a visitor takes the clause out, visits its queries one by one, and
+/// puts it back when it leaves the query.
+#[derive(Default)]
+pub(super) struct Ctes {
+    /// Names that can be seen, innermost last.
+    scopes: Vec<BTreeSet<String>>,
+    withs: Vec<Option<With>>,
+}
+
+impl Ctes {
+    /// Whether a name is one of a common table expression here.
+    pub(super) fn is_cte(&self, name: &str) -> bool {
+        self.scopes.iter().any(|scope| scope.contains(name))
+    }
+
+    /// Visits the `WITH` clause of a query and takes it out.
+    pub(super) fn enter<V: VisitorMut<Break = SqlError>>(
+        visitor: &mut V,
+        query: &mut Query,
+        ctes: fn(&mut V) -> &mut Self,
+    ) -> ControlFlow<SqlError> {
+        let mut with = query.with.take();
+        ctes(visitor).scopes.push(BTreeSet::new());
+        for cte in with.iter_mut().flat_map(|with| {
+            let recursive = with.recursive;
+            with.cte_tables.iter_mut().map(move |cte| (recursive, cte))
+        }) {
+            let (recursive, cte) = cte;
+            let name = folded(&cte.alias.name);
+            if recursive {
+                ctes(visitor).add(name.clone());
+            }
+            cte.query.visit(visitor)?;
+            ctes(visitor).add(name);
+        }
+        ctes(visitor).withs.push(with);
+        ControlFlow::Continue(())
+    }
+
+    fn add(&mut self, name: String) {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.insert(name);
+        }
+    }
+
+    /// Puts the clause back.
+    pub(super) fn leave(&mut self, query: &mut Query) {
+        self.scopes.pop();
+        query.with = self.withs.pop().flatten();
+    }
 }
 
 #[derive(Default)]
@@ -71,17 +126,10 @@ struct Binder {
     sources: Sources,
     /// Aliases of tables that were named by several parts, by those parts.
     aliases: BTreeMap<Vec<String>, BTreeSet<String>>,
-    /// Names of common table expressions that can be seen, innermost last.
-    scopes: Vec<BTreeSet<String>>,
-    /// `WITH` clauses that are put back when their query has been visited.
-    withs: Vec<Option<With>>,
+    ctes: Ctes,
 }
 
 impl Binder {
-    fn is_cte(&self, name: &str) -> bool {
-        self.scopes.iter().any(|scope| scope.contains(name))
-    }
-
     fn key(&mut self, source: Source) -> String {
         if let Some((key, _)) = self.sources.iter().find(|(_, known)| **known == source) {
             return key.clone();
@@ -109,33 +157,11 @@ impl Binder {
             query.body.as_ref(),
             SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)
         ) {
-            return ControlFlow::Break(SqlError::unsupported("WITH before a statement that writes"));
+            return ControlFlow::Break(SqlError::unsupported(
+                "WITH before a statement that writes",
+            ));
         }
-        // A common table expression sees those before it, and itself only if it is recursive: its own name
-        // inside it is the table of that name otherwise.
-        let mut with = query.with.take();
-        let mut scope = BTreeSet::new();
-        if let Some(with) = &mut with {
-            self.scopes.push(BTreeSet::new());
-            for cte in &mut with.cte_tables {
-                let name = folded(&cte.alias.name);
-                if with.recursive {
-                    scope.insert(name.clone());
-                    if let Some(top) = self.scopes.last_mut() {
-                        top.insert(name.clone());
-                    }
-                }
-                cte.query.visit(self)?;
-                scope.insert(name.clone());
-                if let Some(top) = self.scopes.last_mut() {
-                    top.insert(name);
-                }
-            }
-            self.scopes.pop();
-        }
-        self.scopes.push(scope);
-        self.withs.push(with);
-        ControlFlow::Continue(())
+        Ctes::enter(self, query, |binder| &mut binder.ctes)
     }
 
     fn table(&mut self, factor: &mut TableFactor) -> SqlResult<()> {
@@ -177,7 +203,7 @@ impl Binder {
         let plain = plain.to_owned();
         parts.push(plain.clone());
         let function = args.is_some();
-        if parts.len() == 1 && (function || (at.is_none() && self.is_cte(&plain))) {
+        if parts.len() == 1 && (function || (at.is_none() && self.ctes.is_cte(&plain))) {
             // A function of the planner's own (generate_series), or a common table expression.
             return Ok(());
         }
@@ -209,8 +235,7 @@ impl VisitorMut for Binder {
     }
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
-        self.scopes.pop();
-        query.with = self.withs.pop().flatten();
+        self.ctes.leave(query);
         ControlFlow::Continue(())
     }
 

@@ -12,6 +12,8 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
+use super::connect::Databases;
+use super::door::Database;
 use super::error::SqlResult;
 use super::functions;
 use super::names::Names;
@@ -71,6 +73,12 @@ impl Engine {
             manifests: ManifestCache::default(),
         });
         Ok(Arc::new(Self { catalog, reader, state }))
+    }
+
+    /// The databases as a door sees them.
+    #[must_use]
+    pub fn databases(self: &Arc<Self>) -> Arc<dyn Database> {
+        Arc::new(Databases(Arc::clone(self)))
     }
 
     /// Opens a session on a database: `lake`, or `lake@ingest` with any ref expression.

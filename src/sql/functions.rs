@@ -14,7 +14,7 @@ use super::error::SqlResult;
 use super::names::{Names, split_dotted};
 
 /// What `version()` and the parameter `server_version` say: the PostgreSQL release whose dialect this is.
-pub const SERVER_VERSION: &str = "16.0";
+pub(super) const SERVER_VERSION: &str = "16.0";
 
 /// Registers the functions for one statement of a session.
 pub(super) fn register(state: &mut SessionState, names: &Names, actor: &str) -> SqlResult<()> {
@@ -44,9 +44,8 @@ fn shown(schema: &str) -> String {
 }
 
 fn constant(name: &str, value: Option<String>) -> ScalarUDF {
-    let answer = move |_: &[ColumnarValue]| {
-        Ok(ColumnarValue::Scalar(ScalarValue::Utf8(value.clone())))
-    };
+    let answer =
+        move |_: &[ColumnarValue]| Ok(ColumnarValue::Scalar(ScalarValue::Utf8(value.clone())));
     create_udf(name, Vec::new(), DataType::Utf8, Volatility::Stable, Arc::new(answer))
 }
 

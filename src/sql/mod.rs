@@ -4,9 +4,23 @@
 //! and the SQL parser are named nowhere else. Whatever a statement asks for and is not carried out is an
 //! error with a SQLSTATE; nothing is ignored.
 
+mod bind;
+mod connect;
 pub mod door;
+pub mod engine;
 pub mod error;
+mod functions;
+mod names;
 pub mod outcome;
+mod relation;
 pub mod scan;
+pub mod session;
+mod settings;
 pub mod spec;
+mod statements;
 pub mod syntax;
+mod system;
+mod tables;
+mod types;
+mod versions;
+pub mod write;

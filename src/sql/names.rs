@@ -18,33 +18,33 @@ use crate::catalog::{Catalog, OpContext};
 /// Commits that refs stood for when they were first asked for: a statement, or a transaction, sees one
 /// state of each.
 #[derive(Clone, Debug, Default)]
-pub struct Pins(BTreeMap<String, CommitId>);
+pub(super) struct Pins(BTreeMap<String, CommitId>);
 
 /// A found table or view.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub(super) struct Target {
     /// Where it is.
-    pub address: ContentAddress,
+    pub(super) address: ContentAddress,
     /// The commit that it was found in.
-    pub commit: CommitId,
+    pub(super) commit: CommitId,
     /// What it is.
-    pub relation: Relation,
+    pub(super) relation: Relation,
     /// A snapshot of the table other than the current one.
-    pub snapshot: Option<i64>,
+    pub(super) snapshot: Option<i64>,
 }
 
 /// The names of one session.
 #[derive(Clone, Debug)]
-pub struct Names {
+pub(super) struct Names {
     /// Warehouse and view.
-    pub scope: Scope,
+    pub(super) scope: Scope,
     /// Schemas for unqualified names, as written.
-    pub search_path: Vec<String>,
+    pub(super) search_path: Vec<String>,
 }
 
 /// Splits a schema at its dots, except inside double quotes.
 #[must_use]
-pub fn split_dotted(schema: &str) -> Vec<String> {
+pub(super) fn split_dotted(schema: &str) -> Vec<String> {
     let mut levels = Vec::new();
     let mut level = String::new();
     let mut quoted = false;
@@ -67,7 +67,7 @@ pub fn split_dotted(schema: &str) -> Vec<String> {
 impl Names {
     /// The name of the database, as `current_database()` says it.
     #[must_use]
-    pub fn database(&self) -> String {
+    pub(super) fn database(&self) -> String {
         match &self.scope.view {
             ViewOf::Warehouse => self.scope.warehouse.name.to_string(),
             ViewOf::Ref(at) => format!("{}@{at}", self.scope.warehouse.name),
@@ -78,7 +78,12 @@ impl Names {
     ///
     /// # Errors
     /// `UndefinedObject` for a ref that is not there.
-    pub fn commit(&self, catalog: &Catalog, pins: &mut Pins, at: &RefExpr) -> SqlResult<CommitId> {
+    pub(super) fn commit(
+        &self,
+        catalog: &Catalog,
+        pins: &mut Pins,
+        at: &RefExpr,
+    ) -> SqlResult<CommitId> {
         let key = at.to_string();
         if let Some(known) = pins.0.get(&key) {
             return Ok(*known);
@@ -92,7 +97,7 @@ impl Names {
     ///
     /// # Errors
     /// `FeatureNotSupported` for the name of another warehouse, as in PostgreSQL.
-    pub fn without_database<'a>(
+    pub(super) fn without_database<'a>(
         &self,
         catalog: &Catalog,
         parts: &'a [String],
@@ -125,7 +130,7 @@ impl Names {
 
     /// The levels of a schema that is written as these parts.
     #[must_use]
-    pub fn levels(&self, catalog: &Catalog, parts: &[String]) -> Vec<String> {
+    pub(super) fn levels(&self, catalog: &Catalog, parts: &[String]) -> Vec<String> {
         match parts {
             [one] if self.is_ref(catalog, one) => vec![one.clone()],
             parts => parts.iter().flat_map(|part| split_dotted(part)).collect(),
@@ -134,7 +139,7 @@ impl Names {
 
     /// The levels of each schema that an unqualified name is looked for in.
     #[must_use]
-    pub fn search(&self, catalog: &Catalog) -> Vec<Vec<String>> {
+    pub(super) fn search(&self, catalog: &Catalog) -> Vec<Vec<String>> {
         self.search_path
             .iter()
             .map(|schema| self.levels(catalog, std::slice::from_ref(schema)))
@@ -145,7 +150,7 @@ impl Names {
     ///
     /// # Errors
     /// As [`Names::without_database`].
-    pub fn candidates<'a>(
+    pub(super) fn candidates<'a>(
         &self,
         catalog: &Catalog,
         parts: &'a [String],
@@ -162,7 +167,7 @@ impl Names {
     ///
     /// # Errors
     /// `UndefinedTable`; `UndefinedObject` or `InvalidParameterValue` for a version that is not there.
-    pub fn find(
+    pub(super) fn find(
         &self,
         catalog: &Catalog,
         ctx: &OpContext,
@@ -192,8 +197,7 @@ impl Names {
                 Err(_) if at.is_none() => continue,
                 Err(error) => return Err(error),
             };
-            let found =
-                catalog.relation_find(ctx, &self.scope.warehouse, commit, &address.path)?;
+            let found = catalog.relation_find(ctx, &self.scope.warehouse, commit, &address.path)?;
             if let Some(relation) = found {
                 return Ok(Target { address, commit, relation, snapshot });
             }
@@ -269,7 +273,11 @@ impl Names {
     ///
     /// # Errors
     /// `InvalidSchemaName` if no schema of that name can be written to.
-    pub fn to_write(&self, catalog: &Catalog, parts: &[String]) -> SqlResult<(Vec<String>, String)> {
+    pub(super) fn to_write(
+        &self,
+        catalog: &Catalog,
+        parts: &[String],
+    ) -> SqlResult<(Vec<String>, String)> {
         let (schemas, name) = self.candidates(catalog, parts)?;
         let levels = schemas.into_iter().next().ok_or_else(|| {
             SqlError::new(SqlState::InvalidSchemaName, "no schema has been selected to create in")
@@ -282,7 +290,7 @@ impl Names {
 ///
 /// # Errors
 /// `InvalidParameterValue`.
-pub fn timestamp(text: &str) -> SqlResult<Timestamp> {
+pub(super) fn timestamp(text: &str) -> SqlResult<Timestamp> {
     let wrong = || {
         SqlError::new(
             SqlState::InvalidParameterValue,

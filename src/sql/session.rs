@@ -166,6 +166,23 @@ impl Session {
         result
     }
 
+    /// Whether a statement changes anything beside the session.
+    pub(super) fn changes(statement: &Parsed) -> bool {
+        match &statement.body {
+            Body::Version(version) => versions::changes(version),
+            Body::Standard(body) => !matches!(
+                **body,
+                Statement::Query(_)
+                    | Statement::Explain { .. }
+                    | Statement::Set(_)
+                    | Statement::ShowVariable { .. }
+                    | Statement::StartTransaction { .. }
+                    | Statement::Commit { .. }
+                    | Statement::Rollback { .. }
+            ),
+        }
+    }
+
     /// Tells that rows of a statement ended in an error, which only who reads them sees.
     pub fn failed(&mut self) {
         if self.status == TransactionStatus::Active {
@@ -243,7 +260,10 @@ pub(super) fn with_values(plan: LogicalPlan, values: &[Value]) -> SqlResult<Logi
     if wanted > values.len() {
         return Err(SqlError::new(
             SqlState::InvalidParameterValue,
-            format!("the statement has {wanted} parameters, and {} values were given", values.len()),
+            format!(
+                "the statement has {wanted} parameters, and {} values were given",
+                values.len()
+            ),
         ));
     }
     if wanted == 0 {

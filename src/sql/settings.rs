@@ -40,12 +40,11 @@ const FIXED: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Settings that are kept as they are given.
-const KEPT: [&str; 3] =
-    ["application_name", "extra_float_digits", "client_min_messages"];
+const KEPT: [&str; 3] = ["application_name", "extra_float_digits", "client_min_messages"];
 
 /// What a session was told.
 #[derive(Clone, Debug, Default)]
-pub struct Settings(BTreeMap<String, String>);
+pub(super) struct Settings(BTreeMap<String, String>);
 
 /// Carries out `SET`.
 pub(super) fn set(session: &mut Session, set: &Set) -> SqlResult<Outcome> {
@@ -110,8 +109,11 @@ pub(super) fn assign(session: &mut Session, name: &str, values: &[String]) -> Sq
     let value = values.join(", ");
     let default = value.eq_ignore_ascii_case("default");
     if name == "search_path" {
-        session.names.search_path =
-            values.iter().map(|schema| schema.trim().to_owned()).filter(|s| !s.is_empty()).collect();
+        session.names.search_path = values
+            .iter()
+            .map(|schema| schema.trim().to_owned())
+            .filter(|s| !s.is_empty())
+            .collect();
         return Ok(());
     }
     if name == "nunatak.message" {

@@ -22,12 +22,8 @@ use crate::store::records::RefKind;
 /// The schema.
 pub(super) const SCHEMA: &str = "system";
 
-pub(super) const REFS: &[(&str, Kind)] = &[
-    ("name", Kind::Text),
-    ("kind", Kind::Text),
-    ("head", Kind::Text),
-    ("created_at", Kind::Time),
-];
+pub(super) const REFS: &[(&str, Kind)] =
+    &[("name", Kind::Text), ("kind", Kind::Text), ("head", Kind::Text), ("created_at", Kind::Time)];
 pub(super) const LOG: &[(&str, Kind)] = &[
     ("commit_id", Kind::Text),
     ("committed_at", Kind::Time),
@@ -80,9 +76,7 @@ pub(super) async fn find(
         ("refs", []) => refs(session, None).await?,
         ("log", []) => log(session, &reference(session)?).await?,
         ("log", [of]) => log(session, &RefExpr::parse(of)?).await?,
-        ("diff", [from, to]) => {
-            diff(session, &RefExpr::parse(from)?, &RefExpr::parse(to)?).await?
-        }
+        ("diff", [from, to]) => diff(session, &RefExpr::parse(from)?, &RefExpr::parse(to)?).await?,
         ("snapshots", [table]) => snapshots(session, pins, table).await?,
         ("files", [table]) => files(session, pins, table).await?,
         ("history", [table]) => history(session, pins, table).await?,
@@ -224,9 +218,8 @@ pub(super) async fn diff(session: &Session, from: &RefExpr, to: &RefExpr) -> Sql
     };
     let (from, to) = (settled(from)?, settled(to)?);
     loop {
-        let found = catalog
-            .diff(&session.ctx, &warehouse.name, &from, &to, DiffDepth::Keys, &page)
-            .await?;
+        let found =
+            catalog.diff(&session.ctx, &warehouse.name, &from, &to, DiffDepth::Keys, &page).await?;
         for item in found.items {
             let (change, renamed) = match &item.change {
                 DiffChange::Added => ("added", None),
@@ -234,8 +227,9 @@ pub(super) async fn diff(session: &Session, from: &RefExpr, to: &RefExpr) -> Sql
                 DiffChange::Changed => ("changed", None),
                 DiffChange::Renamed { from } => ("renamed", Some(from.join("."))),
             };
-            let location =
-                |side: Option<crate::catalog::diffs::SideInfo>| side.and_then(|side| side.metadata_location);
+            let location = |side: Option<crate::catalog::diffs::SideInfo>| {
+                side.and_then(|side| side.metadata_location)
+            };
             relation.rows.push(vec![
                 Cell::text(item.path.join(".")),
                 Cell::text(item.kind.as_str()),

@@ -17,7 +17,7 @@ use super::scan::provider::IcebergTable;
 use super::session::Session;
 use super::syntax::at::At;
 use super::syntax::statement::Body;
-use super::{bind, spec, system, syntax};
+use super::{bind, spec, syntax, system};
 use crate::base::ids::CommitId;
 use crate::base::limits::SQL_VIEW_DEPTH_MAX;
 use crate::base::name::{RefBase, RefExpr};
@@ -109,16 +109,15 @@ async fn view(
     let text = version
         .representations
         .iter()
-        .find(|text| text.dialect.as_deref().is_some_and(|dialect| {
-            DIALECTS.iter().any(|known| dialect.eq_ignore_ascii_case(known))
-        }))
+        .find(|text| {
+            text.dialect.as_deref().is_some_and(|dialect| {
+                DIALECTS.iter().any(|known| dialect.eq_ignore_ascii_case(known))
+            })
+        })
         .and_then(|text| text.sql.clone());
     let Some(text) = text else {
-        let dialects: Vec<&str> = version
-            .representations
-            .iter()
-            .filter_map(|text| text.dialect.as_deref())
-            .collect();
+        let dialects: Vec<&str> =
+            version.representations.iter().filter_map(|text| text.dialect.as_deref()).collect();
         return Err(SqlError::unsupported(format_args!(
             "reading view {name}, which is written for {},",
             dialects.join(", ")
@@ -150,11 +149,8 @@ async fn view(
 /// The names inside a view: those of the state that the view itself was found in.
 fn inside(session: &Session, target: &Target, namespace: &[String], versioned: bool) -> Names {
     let mut scope = session.names.scope.clone();
-    scope.view = ViewOf::Ref(if versioned {
-        pinned(target.commit)
-    } else {
-        target.address.at.clone()
-    });
+    scope.view =
+        ViewOf::Ref(if versioned { pinned(target.commit) } else { target.address.at.clone() });
     let schema: Vec<String> =
         namespace.iter().map(|level| super::engine::quoted_schema(level)).collect();
     Names { scope, search_path: vec![schema.join(".")] }

@@ -42,6 +42,18 @@ pub(super) fn columns(statement: &VersionStatement) -> Option<arrow::datatypes::
     Some(schema(columns))
 }
 
+/// Whether a statement changes anything beside the session.
+pub(super) const fn changes(statement: &VersionStatement) -> bool {
+    !matches!(
+        statement,
+        VersionStatement::ShowBranches
+            | VersionStatement::ShowTags
+            | VersionStatement::ShowLog { .. }
+            | VersionStatement::ShowDiff { .. }
+            | VersionStatement::Use { .. }
+    )
+}
+
 /// Carries out a statement.
 pub(super) async fn execute(
     session: &mut Session,
@@ -163,15 +175,12 @@ async fn create(
     let name = RefName::parse(name)?;
     let from = match from {
         Some(from) => RefExpr::parse(from)?,
-        None => system::reference(session).map_err(|error| {
-            crate::base::error::Error::invalid(error.message)
-        })?,
+        None => system::reference(session)
+            .map_err(|error| crate::base::error::Error::invalid(error.message))?,
     };
     let (catalog, warehouse) = (&session.engine.catalog, &session.names.scope.warehouse.name);
     match kind {
-        RefKind::Branch => {
-            catalog.branch_create(&session.ctx, warehouse, &name, Some(&from)).await
-        }
+        RefKind::Branch => catalog.branch_create(&session.ctx, warehouse, &name, Some(&from)).await,
         RefKind::Tag => catalog.tag_create(&session.ctx, warehouse, &name, Some(&from)).await,
     }
 }

@@ -4,5 +4,14 @@
 //! Pure: knows no catalog. A versioned table name comes out as a name whose last part carries the version
 //! (see [`at`]), because the parser's own tree has no place for it.
 
+mod apply;
 pub mod at;
+mod clause;
+mod lexemes;
+mod parse;
+mod refs;
+mod scan;
 pub mod statement;
+mod words;
+
+pub use parse::parse;

@@ -1,0 +1,101 @@
+//! Sessions as the doors see them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use async_trait::async_trait;
+
+use super::door::{Cancel, Connection, Database};
+use super::engine::Engine;
+use super::error::{SqlError, SqlResult, SqlState};
+use super::outcome::{Description, Outcome, TransactionStatus, Value};
+use super::session::Session;
+use super::settings;
+use super::syntax::statement::Parsed;
+
+/// The databases of an engine.
+#[derive(Debug)]
+pub(super) struct Databases(pub(super) Arc<Engine>);
+
+#[async_trait]
+impl Database for Databases {
+    async fn connect(
+        &self,
+        database: &str,
+        user: &str,
+        given: &BTreeMap<String, String>,
+    ) -> SqlResult<Box<dyn Connection>> {
+        let mut session = self.0.session(database, user).map_err(|error| {
+            if matches!(error.state, SqlState::InvalidCatalogName | SqlState::UndefinedObject) {
+                let message = format!("database {database:?} does not exist: {}", error.message);
+                return SqlError::new(SqlState::InvalidCatalogName, message)
+                    .with_hint("name a warehouse, or a warehouse and a ref: lake, lake@main");
+            }
+            error
+        })?;
+        for (name, value) in given {
+            let values: Vec<String> = if name.eq_ignore_ascii_case("search_path") {
+                value.split(',').map(|schema| schema.trim().to_owned()).collect()
+            } else {
+                vec![value.clone()]
+            };
+            settings::assign(&mut session, name, &values)?;
+        }
+        Ok(Box::new(session))
+    }
+}
+
+#[async_trait]
+impl Connection for Session {
+    fn parse(&self, text: &str) -> SqlResult<Vec<Arc<Parsed>>> {
+        Self::parse(self, text)
+    }
+
+    async fn describe(
+        &mut self,
+        statement: &Parsed,
+        hints: &[Option<DataType>],
+    ) -> SqlResult<Description> {
+        Self::describe(self, statement, hints).await
+    }
+
+    async fn execute(
+        &mut self,
+        statement: &Parsed,
+        parameters: &[Value],
+        cancel: Cancel,
+    ) -> SqlResult<Outcome> {
+        // A statement that changes something is not ended half way: its commit may be on its way. What it
+        // reads first is.
+        if Self::changes(statement) {
+            if cancel.is_canceled() {
+                return Err(canceled());
+            }
+            return Self::execute(self, statement, parameters).await;
+        }
+        tokio::select! {
+            outcome = Self::execute(self, statement, parameters) => outcome,
+            () = cancel.canceled() => {
+                self.failed();
+                Err(canceled())
+            }
+        }
+    }
+
+    fn failed(&mut self) {
+        Self::failed(self);
+    }
+
+    fn transaction(&self) -> TransactionStatus {
+        Self::transaction(self)
+    }
+
+    fn setting(&self, name: &str) -> Option<String> {
+        Self::setting(self, name)
+    }
+}
+
+fn canceled() -> SqlError {
+    SqlError::new(SqlState::QueryCanceled, "canceling statement due to user request")
+}

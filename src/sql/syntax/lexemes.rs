@@ -1,0 +1,280 @@
+//! From a text to statements of lexemes, each with its place in the text.
+//!
+//! The tokenizer is the parser's own. Here: comments and white space go, the text is cut at semicolons,
+//! strings become what the parser understands everywhere, and texts that only serve to exhaust memory or
+//! stack are refused before the parser recurses into them.
+
+use std::ops::Range;
+
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
+
+use super::at::SEPARATOR;
+use crate::base::limits::{
+    SQL_DEPTH_MAX, SQL_OPERATORS_MAX, SQL_STATEMENTS_MAX, SQL_TEXT_BYTES_MAX,
+};
+use crate::sql::error::{SqlError, SqlResult, SqlState};
+
+/// A token and where it stands in the text.
+#[derive(Clone, Debug)]
+pub(super) struct Lexeme {
+    /// The token; never white space.
+    pub(super) token: Token,
+    /// Lines and columns, as the parser counts them.
+    pub(super) span: Span,
+    /// Bytes of the text.
+    pub(super) bytes: Range<usize>,
+    /// The first character, counted from 1 over the whole text.
+    pub(super) position: usize,
+}
+
+impl Lexeme {
+    /// The word in capitals, if it is an unquoted one.
+    pub(super) fn is_word(&self, word: &str) -> bool {
+        self.unquoted().is_some_and(|own| own.eq_ignore_ascii_case(word))
+    }
+
+    /// An unquoted word, as written.
+    pub(super) fn unquoted(&self) -> Option<&str> {
+        match &self.token {
+            Token::Word(word) if word.quote_style.is_none() => Some(&word.value),
+            _ => None,
+        }
+    }
+
+    /// Whether it is an identifier or keyword, quoted or not.
+    pub(super) const fn is_any_word(&self) -> bool {
+        matches!(self.token, Token::Word(_))
+    }
+
+    /// What the parser gets.
+    pub(super) fn for_parser(&self) -> TokenWithSpan {
+        TokenWithSpan { token: self.token.clone(), span: self.span }
+    }
+}
+
+/// The statements of a text; empty ones are left out.
+pub(super) fn statements(text: &str) -> SqlResult<Vec<Vec<Lexeme>>> {
+    if text.len() > SQL_TEXT_BYTES_MAX {
+        return Err(limit(format!(
+            "the text of {} bytes is longer than {SQL_TEXT_BYTES_MAX}",
+            text.len()
+        )));
+    }
+    let mut statements = Vec::new();
+    let mut current = Vec::new();
+    for lexeme in lexemes(text)? {
+        if lexeme.token != Token::SemiColon {
+            current.push(lexeme);
+        } else if !current.is_empty() {
+            statements.push(std::mem::take(&mut current));
+        }
+        if statements.len() >= SQL_STATEMENTS_MAX {
+            return Err(limit(format!("a text has at most {SQL_STATEMENTS_MAX} statements")));
+        }
+    }
+    if !current.is_empty() {
+        statements.push(current);
+    }
+    statements.iter().try_for_each(|statement| check_shape(statement))?;
+    Ok(statements)
+}
+
+/// The text from the first to the last lexeme.
+pub(super) fn source<'a>(text: &'a str, lexemes: &[Lexeme]) -> &'a str {
+    match (lexemes.first(), lexemes.last()) {
+        (Some(first), Some(last)) => text.get(first.bytes.start..last.bytes.end).unwrap_or(""),
+        _ => "",
+    }
+}
+
+fn lexemes(text: &str) -> SqlResult<Vec<Lexeme>> {
+    let dialect = PostgreSqlDialect {};
+    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|error| {
+        let mut places = Places::new(text);
+        SqlError {
+            position: Some(places.find(error.location).0.saturating_add(1)),
+            ..SqlError::syntax(format!("syntax error: {}", lower_first(&error.message)))
+        }
+    })?;
+    let mut places = Places::new(text);
+    let mut lexemes = Vec::with_capacity(tokens.len() / 2);
+    for TokenWithSpan { token, span } in tokens {
+        if matches!(token, Token::Whitespace(_) | Token::EOF) {
+            continue;
+        }
+        let (character, start) = places.find(span.start);
+        let (_, end) = places.find(span.end);
+        let position = character.saturating_add(1);
+        let token = plain(token, position)?;
+        lexemes.push(Lexeme { token, span, bytes: start..end, position });
+    }
+    Ok(lexemes)
+}
+
+/// Strings in the form that the parser takes at every place where PostgreSQL does.
+fn plain(token: Token, position: usize) -> SqlResult<Token> {
+    Ok(match token {
+        Token::Word(word) if word.value.contains(SEPARATOR) => {
+            return Err(SqlError {
+                position: Some(position),
+                ..SqlError::syntax("syntax error: a name must not hold the character U+001F")
+            });
+        }
+        Token::DollarQuotedString(string) => string_token(string.value),
+        Token::SingleQuotedString(value) => string_token(value),
+        other => other,
+    })
+}
+
+/// A string. The parser takes plain strings for names in some places, escaped ones never: so no string
+/// can pretend to be a name with a version.
+fn string_token(value: String) -> Token {
+    if value.contains(SEPARATOR) {
+        Token::EscapedStringLiteral(value)
+    } else {
+        Token::SingleQuotedString(value)
+    }
+}
+
+/// Finds lines and columns in a text, in rising order.
+struct Places<'a> {
+    rest: std::str::CharIndices<'a>,
+    line: u64,
+    column: u64,
+    character: usize,
+}
+
+impl<'a> Places<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { rest: text.char_indices(), line: 1, column: 1, character: 0 }
+    }
+
+    /// Characters and bytes before a place that is not before the last one asked for.
+    fn find(&mut self, place: Location) -> (usize, usize) {
+        while (self.line, self.column) < (place.line, place.column) {
+            match self.rest.next() {
+                None => break,
+                Some((_, '\n')) => {
+                    self.line += 1;
+                    self.column = 1;
+                }
+                Some(_) => self.column += 1,
+            }
+            self.character += 1;
+        }
+        (self.character, self.rest.offset())
+    }
+}
+
+/// What opened and is not closed yet, with the operators since its last comma.
+#[derive(Default)]
+struct Level {
+    case: bool,
+    operators: usize,
+}
+
+/// Refuses what would nest deeper than the stack is: brackets inside brackets, and chains such as
+/// `1 + 1 + 1 …`, whose tree is as deep as they are long.
+fn check_shape(lexemes: &[Lexeme]) -> SqlResult<()> {
+    let mut levels = vec![Level::default()];
+    for lexeme in lexemes {
+        match &lexeme.token {
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                count(&mut levels, lexeme)?;
+                levels.push(Level::default());
+            }
+            Token::RParen | Token::RBracket | Token::RBrace => {
+                while levels.pop().is_some_and(|level| level.case) {}
+            }
+            Token::Comma => restart(&mut levels),
+            Token::Word(word) if word.quote_style.is_some() => {}
+            Token::Word(word) => match word.value.to_ascii_uppercase().as_str() {
+                "CASE" => levels.push(Level { case: true, operators: 0 }),
+                "END" if levels.last().is_some_and(|level| level.case) => {
+                    levels.pop();
+                }
+                "WHEN" | "THEN" | "ELSE" if levels.last().is_some_and(|level| level.case) => {
+                    restart(&mut levels);
+                }
+                operator if WORD_OPERATORS.contains(&operator) => count(&mut levels, lexeme)?,
+                _ => {}
+            },
+            Token::Number(..)
+            | Token::Period
+            | Token::Placeholder(_)
+            | Token::SingleQuotedString(_)
+            | Token::EscapedStringLiteral(_) => {}
+            _ => count(&mut levels, lexeme)?,
+        }
+        if levels.is_empty() {
+            levels.push(Level::default());
+        }
+        if levels.len() > SQL_DEPTH_MAX + 1 {
+            return Err(SqlError {
+                position: Some(lexeme.position),
+                ..limit(format!("the statement nests deeper than {SQL_DEPTH_MAX} levels"))
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Words whose repetition makes the parser's tree deeper.
+const WORD_OPERATORS: [&str; 24] = [
+    "AND",
+    "OR",
+    "NOT",
+    "IS",
+    "IN",
+    "LIKE",
+    "ILIKE",
+    "SIMILAR",
+    "BETWEEN",
+    "AT",
+    "COLLATE",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+    "MINUS",
+    "XOR",
+    "DIV",
+    "OVERLAPS",
+    "INTERVAL",
+    "ISNULL",
+    "NOTNULL",
+    "OPERATOR",
+    "EXPLAIN",
+    "PRIOR",
+];
+
+fn restart(levels: &mut [Level]) {
+    if let Some(level) = levels.last_mut() {
+        level.operators = 0;
+    }
+}
+
+fn count(levels: &mut [Level], lexeme: &Lexeme) -> SqlResult<()> {
+    let Some(level) = levels.last_mut() else {
+        return Ok(());
+    };
+    level.operators += 1;
+    if level.operators > SQL_OPERATORS_MAX {
+        return Err(SqlError {
+            position: Some(lexeme.position),
+            ..limit(format!("one expression has more than {SQL_OPERATORS_MAX} operators"))
+                .with_hint("a long row of OR is shorter as IN (…) or a join with VALUES")
+        });
+    }
+    Ok(())
+}
+
+fn limit(message: String) -> SqlError {
+    SqlError::new(SqlState::ProgramLimitExceeded, message)
+}
+
+/// Messages of the parser start with a capital letter, ours do not.
+pub(super) fn lower_first(message: &str) -> String {
+    let mut chars = message.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}

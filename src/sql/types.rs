@@ -1,0 +1,91 @@
+//! Types of columns between Arrow and Iceberg.
+
+use arrow::datatypes::{DataType, Field, Schema};
+use serde_json::{Value, json};
+
+use super::error::{SqlError, SqlResult};
+
+/// An Iceberg schema document for columns, with ids from 1.
+///
+/// # Errors
+/// `FeatureNotSupported` for a type that Iceberg does not have.
+pub(super) fn iceberg_schema(columns: &Schema) -> SqlResult<String> {
+    let mut next = 0;
+    let fields = columns
+        .fields()
+        .iter()
+        .map(|field| {
+            next += 1;
+            (next, field)
+        })
+        .collect::<Vec<_>>();
+    let fields = fields
+        .into_iter()
+        .map(|(id, field)| iceberg_field(id, field, !field.is_nullable(), &mut next))
+        .collect::<SqlResult<Vec<Value>>>()?;
+    Ok(json!({ "type": "struct", "schema-id": 0, "fields": fields }).to_string())
+}
+
+fn iceberg_field(id: i32, field: &Field, required: bool, next: &mut i32) -> SqlResult<Value> {
+    let field_type = iceberg_type(field.name(), field.data_type(), next)?;
+    Ok(json!({ "id": id, "name": field.name(), "required": required, "type": field_type }))
+}
+
+fn iceberg_type(column: &str, data_type: &DataType, next: &mut i32) -> SqlResult<Value> {
+    let name = match data_type {
+        DataType::Boolean => "boolean",
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 => {
+            "int"
+        }
+        DataType::Int64 | DataType::UInt32 => "long",
+        DataType::Float16 | DataType::Float32 => "float",
+        DataType::Float64 => "double",
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => "string",
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "binary",
+        DataType::Date32 => "date",
+        DataType::Time32(_) | DataType::Time64(_) => "time",
+        DataType::Timestamp(_, None) => "timestamp",
+        DataType::Timestamp(_, Some(_)) => "timestamptz",
+        DataType::FixedSizeBinary(length) => {
+            return Ok(Value::String(format!("fixed[{length}]")));
+        }
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+            if *scale >= 0 =>
+        {
+            return Ok(Value::String(format!("decimal({precision}, {scale})")));
+        }
+        DataType::Dictionary(_, values) => return iceberg_type(column, values, next),
+        DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) => {
+            *next += 1;
+            let id = *next;
+            return Ok(json!({
+                "type": "list",
+                "element-id": id,
+                "element-required": false,
+                "element": iceberg_type(column, item.data_type(), next)?,
+            }));
+        }
+        DataType::Struct(fields) => {
+            let numbered: Vec<(i32, &Field)> = fields
+                .iter()
+                .map(|field| {
+                    *next += 1;
+                    (*next, field.as_ref())
+                })
+                .collect();
+            let fields = numbered
+                .into_iter()
+                .map(|(id, field)| iceberg_field(id, field, false, next))
+                .collect::<SqlResult<Vec<Value>>>()?;
+            return Ok(json!({ "type": "struct", "fields": fields }));
+        }
+        other => {
+            return Err(SqlError::unsupported(format_args!(
+                "a column ({column:?}) of the type {other}"
+            )));
+        }
+    };
+    Ok(Value::String(name.to_owned()))
+}

@@ -1,0 +1,10 @@
+//! SQL: parsing with versions, and the statements about branches.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "sql/lake.rs"]
+mod lake;
+#[path = "sql/syntax.rs"]
+mod syntax;
+#[path = "sql/write.rs"]
+mod write;
