@@ -1,6 +1,7 @@
 //! Wires a server: store, files, catalog, router.
 
 use std::fmt;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::iceberg::cache::MetadataCache;
 use crate::iceberg::io::Files;
 use crate::rest::state::AppState;
 use crate::sql::door::Database;
+use crate::sql::engine::Engine;
 use crate::store::interface::MetaStore;
 use crate::store::metered::{MeteredStore, StoreMetrics};
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
@@ -40,7 +42,7 @@ pub struct Parts {
     /// The store, for its checkpoints.
     pub store: Arc<MeteredStore<SqliteStore>>,
     /// What SQL clients connect to.
-    pub database: Option<Arc<dyn Database>>,
+    pub database: Arc<dyn Database>,
 }
 
 impl fmt::Debug for Parts {
@@ -99,7 +101,11 @@ pub async fn build(config: &Config) -> Result<Parts> {
     let shared: Arc<dyn MetaStore> = Arc::<MeteredStore<SqliteStore>>::clone(&store);
     let catalog = Catalog::open(shared, files, Arc::clone(&clock), Arc::clone(&entropy), options)?;
     first_warehouse(&catalog).await?;
-    let database = None;
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let engine = Engine::new(Arc::clone(&catalog), threads).map_err(|error| {
+        Error::internal(format!("SQL cannot be served: {error}")).with_source(error)
+    })?;
+    let database = engine.databases();
     Ok(Parts { state: AppState { catalog, clock, entropy, metrics }, store, database })
 }
 

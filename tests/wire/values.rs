@@ -282,10 +282,13 @@ async fn parameters_come_back() {
             let shown = String::from_utf8_lossy(&in_text);
             if case.kind == Type::NUMERIC {
                 // A numeric without precision is planned with ten digits after the point.
-                assert_eq!(
-                    shown.trim_end_matches('0').trim_end_matches('.'),
-                    case.text.trim_end_matches('0')
-                );
+                let short = match shown.split_once('.') {
+                    Some((whole, fraction)) => {
+                        format!("{whole}.{}", fraction.trim_end_matches('0'))
+                    }
+                    None => shown.into_owned(),
+                };
+                assert_eq!(short.trim_end_matches('.'), case.text);
                 continue;
             }
             if case.kind == Type::UUID {
