@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use super::engine::Engine;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::names::{Names, Pins};
-use super::outcome::{Description, Outcome, TransactionStatus, Value};
+use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::settings::Settings;
 use super::syntax::statement::{Body, Parsed};
 use super::{bind, settings, statements, tables, versions};
@@ -124,7 +124,7 @@ impl Session {
                 Statement::Rollback { chain: false, savepoint: None } => Ok(self.finish(false)),
                 Statement::Set(set) => settings::set(self, set),
                 Statement::ShowVariable { variable } => settings::show_rows(self, variable),
-                other => statements::execute(self, other, statement, values).await,
+                other => statements::execute(self, other, values).await,
             },
         }
     }
@@ -241,11 +241,15 @@ impl Session {
     /// Runs a plan.
     pub(super) async fn rows(&mut self, plan: LogicalPlan, values: &[Value]) -> SqlResult<Outcome> {
         let plan = with_values(plan, values)?;
-        let state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
         let columns = columns_of(&plan);
+        Ok(Outcome::Rows { columns, rows: self.stream(plan).await? })
+    }
+
+    /// The rows of a plan.
+    pub(super) async fn stream(&self, plan: LogicalPlan) -> SqlResult<RowStream> {
+        let state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
         let stream = DataFrame::new(state, plan).execute_stream().await?;
-        let rows = stream.map(|batch| batch.map_err(SqlError::from)).boxed();
-        Ok(Outcome::Rows { columns, rows })
+        Ok(stream.map(|batch| batch.map_err(SqlError::from)).boxed())
     }
 }
 

@@ -118,9 +118,15 @@ impl DataFiles<'_> {
     }
 
     async fn finish_largest(&mut self) -> SqlResult<()> {
-        let largest = self.open.iter().max_by_key(|(_, open)| open.file.memory());
-        let Some(key) = largest.map(|(key, _)| key.clone()) else { return Ok(()) };
-        self.finish(&key).await
+        // Nothing borrowed is held while the file is put away: open files are not for two threads.
+        let largest = {
+            let largest = self.open.iter().max_by_key(|(_, open)| open.file.memory());
+            largest.map(|(key, _)| key.clone())
+        };
+        match largest {
+            Some(key) => self.finish(&key).await,
+            None => Ok(()),
+        }
     }
 
     /// Ends the file of a partition and puts it away.
@@ -143,7 +149,8 @@ impl DataFiles<'_> {
     }
 
     async fn finish_all(mut self) -> SqlResult<Vec<DataFile>> {
-        while let Some(key) = self.open.keys().next().cloned() {
+        let keys: Vec<PartitionKey> = self.open.keys().cloned().collect();
+        for key in keys {
             self.finish(&key).await?;
         }
         Ok(self.done)

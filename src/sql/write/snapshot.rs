@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use apache_iceberg::spec::{ManifestContentType, ManifestFile};
-use futures::{StreamExt as _, stream};
+
 use serde_json::{Map, Value};
 
 use super::manifests::{ManifestFiles, Read, fill_counts, is_live, read, read_list};
@@ -118,14 +118,9 @@ impl Draft<'_> {
             if group.is_empty() {
                 break;
             }
-            let reads: Vec<SqlResult<(ManifestFile, Read)>> = stream::iter(group)
-                .map(|manifest| async move {
-                    let entries = read(write, &manifest).await?;
-                    Ok((manifest, entries))
-                })
-                .buffered(WRITE_MANIFESTS_AT_ONCE)
-                .collect()
-                .await;
+            let pending = group.into_iter().map(|manifest| read_with(write, manifest));
+            let reads: Vec<SqlResult<(ManifestFile, Read)>> =
+                futures::future::join_all(pending).await;
             for found in reads {
                 let (manifest, entries) = found?;
                 self.rewrite_one(manifest, &entries, removed, &mut missing).await?;
@@ -145,25 +140,29 @@ impl Draft<'_> {
         removed: Option<&BTreeSet<String>>,
         missing: &mut BTreeSet<String>,
     ) -> SqlResult<()> {
-        let goes = |path: &str| removed.is_none_or(|removed| removed.contains(path));
-        let mut live = read.entries.iter().filter(|entry| entry.is_alive()).peekable();
-        let touched = live.clone().any(|entry| goes(entry.file_path()));
-        if !touched {
-            // A manifest may turn out to hold nothing that is left.
-            if live.peek().is_some() {
-                self.kept.push(manifest);
+        // No closure is held while the file is put away: it would tie the write to one lifetime.
+        let open = {
+            let goes = |path: &str| removed.is_none_or(|removed| removed.contains(path));
+            let mut live = read.entries.iter().filter(|entry| entry.is_alive()).peekable();
+            let touched = live.clone().any(|entry| goes(entry.file_path()));
+            if !touched {
+                // A manifest may turn out to hold nothing that is left.
+                if live.peek().is_some() {
+                    self.kept.push(manifest);
+                }
+                return Ok(());
             }
-            return Ok(());
-        }
-        let mut open = self.manifests.start_again(read)?;
-        for entry in live {
-            let gone = goes(entry.file_path());
-            open.take_over(entry, gone)?;
-            if gone {
-                missing.remove(entry.file_path());
-                self.changes.remove(&entry.data_file, manifest.partition_spec_id);
+            let mut open = self.manifests.start_again(read)?;
+            for entry in live {
+                let gone = goes(entry.file_path());
+                open.take_over(entry, gone)?;
+                if gone {
+                    missing.remove(entry.file_path());
+                    self.changes.remove(&entry.data_file, manifest.partition_spec_id);
+                }
             }
-        }
+            open
+        };
         self.new.push(self.manifests.finish(open).await?);
         Ok(())
     }
@@ -217,6 +216,15 @@ impl Draft<'_> {
             files_removed: changes.removed.files(),
         })
     }
+}
+
+/// Reads a manifest and gives it back with what it holds.
+async fn read_with(
+    write: &SnapshotWrite<'_>,
+    manifest: ManifestFile,
+) -> SqlResult<(ManifestFile, Read)> {
+    let entries = read(write, &manifest).await?;
+    Ok((manifest, entries))
 }
 
 fn requirements(write: &SnapshotWrite<'_>) -> Vec<TableRequirement> {
