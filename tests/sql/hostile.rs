@@ -60,7 +60,7 @@ fn depth_within_the_limits_is_fine() {
     };
     for sql in [
         nested("(", ")", 400),
-        nested("(SELECT ", ")", 400),
+        nested("(SELECT ", ")", 16),
         nested("f(", ")", 16),
         nested("CASE WHEN ", " THEN 1 END", 400),
         nested("CAST(", " AS int)", 11),
@@ -150,10 +150,12 @@ fn failing_takes_no_longer_than_succeeding() {
         "NORMALIZE(",
     ] {
         for depth in [3, 8, 30, 100] {
+            let start = std::time::Instant::now();
             let sql = format!("SELECT {}", open.repeat(depth));
             assert!(parse(&sql).is_err(), "{sql}");
             let sql = format!("SELECT * FROM {}", open.repeat(depth));
             assert!(parse(&sql).is_err(), "{sql}");
+            eprintln!("{open} {depth} {:?}", start.elapsed());
         }
     }
 }
