@@ -158,7 +158,7 @@ fn what_is_wrong_is_said() {
         ("SELECT 1;\n SELECT FRM t x", SqlState::SyntaxError, 25),
     ] {
         let error = refused(sql);
-        if (error.state, error.position) != (state, Some(position)) { eprintln!("ZZ {sql}: {error:?} not {position}"); }
+        assert_eq!((error.state, error.position), (state, Some(position)), "{sql}: {error:?}");
     }
     for sql in ["CREATE CHECK c ON BRANCH main AS SELECT 1", "RUN CHECKS ON main", "SHOW CHECKS"] {
         assert_eq!(refused(sql).state, SqlState::FeatureNotSupported, "{sql}");

@@ -290,7 +290,11 @@ fn ways(lexemes: &[Lexeme], index: usize) -> u64 {
         (Some(Token::LBracket | Token::LBrace), _) => 2,
         (Some(Token::LParen), Some(_)) if is(&CALLS_WITH_KEYWORDS) => 3,
         (Some(Token::LParen), Some(_)) if query => {
-            if is(&["AS", "MATERIALIZED", "IN", "EXISTS"]) { 1 } else { 2 }
+            if is(&["AS", "MATERIALIZED", "IN", "EXISTS"]) {
+                1
+            } else {
+                2
+            }
         }
         (Some(Token::LParen), Some(_)) if is(&NO_CALLS) => 1,
         (Some(Token::LParen), Some(word)) if word.is_any_word() => 2,
