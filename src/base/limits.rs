@@ -176,12 +176,12 @@ pub const SQL_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Statements in one text; each is kept until all are parsed.
 pub const SQL_STATEMENTS_MAX: usize = 10_000;
 /// Brackets inside brackets in one statement; the parser recurses at each.
-pub const SQL_DEPTH_MAX: usize = 500;
+pub const SQL_DEPTH_MAX: usize = 100;
 /// Operators in one row without a comma; the tree of `a OR b OR c …` is as deep as the row is long, and
 /// freeing it recurses.
-pub const SQL_OPERATORS_MAX: usize = 2_000;
+pub const SQL_OPERATORS_MAX: usize = 500;
 /// How deep the parser itself may recurse: a bracket costs it up to four steps.
-pub const SQL_RECURSION_MAX: usize = 2_100;
+pub const SQL_RECURSION_MAX: usize = 600;
 /// Bytes of stack that the parser gets for statements with deep nesting.
 pub const SQL_STACK_BYTES: usize = 128 * 1024 * 1024;
 /// Tokens from which a statement is parsed on that stack; a shorter one cannot nest deep.

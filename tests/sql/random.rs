@@ -30,9 +30,9 @@ fn version() -> impl Strategy<Value = (String, At)> {
 proptest! {
     #[test]
     fn what_is_written_is_read(
-        name in "[ -~äÖ☃]{1,10}",
-        schema in prop::option::of("[ -~]{1,5}"),
-        alias in prop::option::of("[ -~ß]{1,5}"),
+        name in "[ !#-\\[\\]-~äÖ☃\"]{1,10}",
+        schema in prop::option::of("[ !#-\\[\\]-~]{1,5}"),
+        alias in prop::option::of("[ !#-\\[\\]-~ß]{1,5}"),
         (sql, at) in version(),
         rest in prop::sample::select(vec!["", ";", " WHERE true", " JOIN u ON true", ", u", " ORDER BY 1 -- AT TAG 'x'"]),
     ) {

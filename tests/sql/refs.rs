@@ -139,7 +139,7 @@ fn what_is_wrong_is_said() {
         ("DROP TAG t CASCADE", SqlState::SyntaxError, 12),
         ("ASSIGN BRANCH a", SqlState::SyntaxError, 16),
         ("MERGE BRANCH a", SqlState::SyntaxError, 15),
-        ("MERGE BRANCH a INTO b WITH ()", SqlState::SyntaxError, 28),
+        ("MERGE BRANCH a INTO b WITH ()", SqlState::SyntaxError, 29),
         ("MERGE BRANCH a INTO b WITH (x = 1)", SqlState::InvalidParameterValue, 29),
         ("MERGE BRANCH a INTO b WITH (squash = 1)", SqlState::InvalidParameterValue, 38),
         (

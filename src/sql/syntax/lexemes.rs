@@ -69,7 +69,7 @@ pub(super) fn statements(text: &str) -> SqlResult<Vec<Vec<Lexeme>>> {
         } else if !current.is_empty() {
             statements.push(std::mem::take(&mut current));
         }
-        if statements.len() >= SQL_STATEMENTS_MAX {
+        if statements.len() + usize::from(!current.is_empty()) > SQL_STATEMENTS_MAX {
             return Err(limit(format!("a text has at most {SQL_STATEMENTS_MAX} statements")));
         }
     }
@@ -174,10 +174,12 @@ struct Level {
     operators: usize,
     /// How often the parser may read what is in it.
     weight: u64,
+    /// Brackets around it; a query counts as several, because its part of the tree is large.
+    depth: usize,
 }
 
 impl Level {
-    const OUTERMOST: Self = Self { case: false, operators: 0, weight: 1 };
+    const OUTERMOST: Self = Self { case: false, operators: 0, weight: 1, depth: 0 };
 }
 
 /// Refuses what would nest deeper than the stack is: brackets inside brackets, and chains such as
@@ -191,7 +193,9 @@ fn check_shape(lexemes: &[Lexeme]) -> SqlResult<()> {
             Token::LParen | Token::LBracket | Token::LBrace => {
                 count(&mut levels, lexeme)?;
                 let weight = weight(&levels).saturating_mul(ways(lexemes, index));
-                levels.push(Level { case: false, operators: 0, weight });
+                let own = if starts_query(lexemes, index + 1) { QUERY_DEPTH } else { 1 };
+                let depth = depth(&levels) + own;
+                levels.push(Level { case: false, operators: 0, weight, depth });
             }
             Token::RParen | Token::RBracket | Token::RBrace => {
                 while levels.pop().is_some_and(|level| level.case) {}
@@ -209,7 +213,7 @@ fn check_shape(lexemes: &[Lexeme]) -> SqlResult<()> {
         if levels.is_empty() {
             levels.push(Level::OUTERMOST);
         }
-        let too_deep = levels.len() > SQL_DEPTH_MAX + 1;
+        let too_deep = depth(&levels) > SQL_DEPTH_MAX;
         steps = steps.saturating_add(weight(&levels).saturating_sub(FREE_STEPS));
         if too_deep || steps > SQL_STEPS_MAX {
             let message = if too_deep {
@@ -225,6 +229,19 @@ fn check_shape(lexemes: &[Lexeme]) -> SqlResult<()> {
 
 /// Steps for a token that cost nothing, so that long flat texts are no matter.
 const FREE_STEPS: u64 = 16;
+
+/// What a query in brackets counts for in depth.
+const QUERY_DEPTH: usize = 5;
+
+fn depth(levels: &[Level]) -> usize {
+    levels.last().map_or(0, |level| level.depth)
+}
+
+fn starts_query(lexemes: &[Lexeme], index: usize) -> bool {
+    lexemes
+        .get(index)
+        .is_some_and(|next| ["SELECT", "WITH", "VALUES"].iter().any(|word| next.is_word(word)))
+}
 
 fn weight(levels: &[Level]) -> u64 {
     levels.last().map_or(1, |level| level.weight)
@@ -246,10 +263,9 @@ fn ways(lexemes: &[Lexeme], index: usize) -> u64 {
         "POSITION",
         "TRIM",
     ];
-    const NO_CALLS: [&str; 18] = [
+    const NO_CALLS: [&str; 17] = [
         "IN",
         "VALUES",
-        "EXISTS",
         "AS",
         "MATERIALIZED",
         "ON",
@@ -269,15 +285,19 @@ fn ways(lexemes: &[Lexeme], index: usize) -> u64 {
     let here = lexemes.get(index).map(|lexeme| &lexeme.token);
     let before = index.checked_sub(1).and_then(|before| lexemes.get(before));
     let is = |words: &[&str]| before.is_some_and(|word| words.iter().any(|w| word.is_word(w)));
-    let query = lexemes
-        .get(index + 1)
-        .is_some_and(|next| ["SELECT", "WITH", "VALUES"].iter().any(|word| next.is_word(word)));
+    let query = starts_query(lexemes, index + 1);
     match (here, before) {
-        (Some(Token::LBracket), _) => 2,
+        (Some(Token::LBracket | Token::LBrace), _) => 2,
         (Some(Token::LParen), Some(_)) if is(&CALLS_WITH_KEYWORDS) => 3,
+        (Some(Token::LParen), Some(_)) if query => {
+            if is(&["AS", "MATERIALIZED", "IN", "EXISTS"]) {
+                1
+            } else {
+                2
+            }
+        }
         (Some(Token::LParen), Some(_)) if is(&NO_CALLS) => 1,
         (Some(Token::LParen), Some(word)) if word.is_any_word() => 2,
-        (Some(Token::LParen), Some(comma)) if comma.token == Token::Comma && query => 2,
         _ => 1,
     }
 }
@@ -287,7 +307,8 @@ fn check_word(word: &str, lexeme: &Lexeme, levels: &mut Vec<Level>) -> SqlResult
     match word.to_ascii_uppercase().as_str() {
         "CASE" => {
             let weight = weight(levels);
-            levels.push(Level { case: true, operators: 0, weight });
+            let depth = depth(levels) + 1;
+            levels.push(Level { case: true, operators: 0, weight, depth });
         }
         "END" if in_case => {
             levels.pop();
