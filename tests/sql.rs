@@ -8,5 +8,7 @@ mod lake;
 mod syntax;
 #[path = "sql/write.rs"]
 mod write;
+#[path = "sql/write_changes.rs"]
+mod write_changes;
 #[path = "sql/write_types.rs"]
 mod write_types;

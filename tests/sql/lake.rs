@@ -68,6 +68,11 @@ impl Lake {
         Self { catalog, context, scope, files, entropy, clock: manual, _directory: directory }
     }
 
+    /// A location in the warehouse.
+    pub(crate) fn place(&self, path: &str) -> String {
+        format!("{}/{path}", self.scope.warehouse.location)
+    }
+
     /// Makes the table `default.t`.
     pub(crate) async fn table(
         &self,
