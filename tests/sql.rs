@@ -10,5 +10,7 @@ mod session;
 mod syntax;
 #[path = "sql/write.rs"]
 mod write;
+#[path = "sql/write_changes.rs"]
+mod write_changes;
 #[path = "sql/write_types.rs"]
 mod write_types;

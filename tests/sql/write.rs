@@ -151,6 +151,22 @@ async fn the_life_of_a_table_of_format_version_1() {
     assert_eq!(ids(&table.read().await), [6, 9, 70]);
 }
 
+/// Sessions write from tasks that move between threads.
+#[tokio::test]
+async fn writes_can_move_between_threads() {
+    fn is_send<T: Send>(future: T) -> T {
+        future
+    }
+    let lake = Lake::new().await;
+    lake.table(&columns(), &json!([]), &[]).await;
+    let table = lake.load().await;
+    let write = table.write().unwrap();
+    let files = is_send(write.write_data(rows(vec![]))).await.unwrap();
+    is_send(write.append(files)).await.unwrap();
+    is_send(write.overwrite(vec![], &BTreeSet::new())).await.unwrap();
+    is_send(write.delete_all()).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_change_makes_no_snapshot() {
     let lake = Lake::new().await;
