@@ -2,5 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "sql/lake.rs"]
+mod lake;
+#[path = "sql/session.rs"]
+mod session;
 #[path = "sql/syntax.rs"]
 mod syntax;
+#[path = "sql/write.rs"]
+mod write;
+#[path = "sql/write_types.rs"]
+mod write_types;

@@ -152,6 +152,23 @@ pub const SQL_BATCH_ROWS: usize = 8192;
 pub const SQL_VIEW_DEPTH_MAX: usize = 32;
 /// Commits that one statement lists.
 pub const SQL_LOG_ROWS_MAX: usize = 100_000;
+// SQL: writing.
+
+/// Bytes of data files that one statement holds in memory; the largest file is put away when more come.
+pub const WRITE_BYTES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
+/// Bytes of one row group of a data file, unless the table says another number.
+pub const WRITE_ROW_GROUP_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Data files that one statement encodes at once; compression keeps up to a megabyte for each column.
+pub const WRITE_FILES_OPEN_MAX: usize = 16;
+/// Bytes of a partition's name or value in the path of a data file; file systems take 255 for both.
+pub const PARTITION_PATH_PART_BYTES_MAX: usize = 120;
+/// Bytes of all of a data file's partition directories; keys of object stores have at most 1,024.
+pub const PARTITION_PATH_BYTES_MAX: usize = 500;
+/// Rows that are encoded at once, between two looks at how long a data file has become.
+pub const WRITE_SLICE_ROWS_MAX: usize = 16 * 1024;
+/// Manifests that a write reads at once.
+pub const WRITE_MANIFESTS_AT_ONCE: usize = 16;
+
 // SQL
 
 /// Bytes of one text of statements; larger data comes by `COPY`.
@@ -162,9 +179,16 @@ pub const SQL_STATEMENTS_MAX: usize = 10_000;
 pub const SQL_DEPTH_MAX: usize = 500;
 /// Operators in one row without a comma; the tree of `a OR b OR c …` is as deep as the row is long, and
 /// freeing it recurses.
-pub const SQL_OPERATORS_MAX: usize = 5_000;
+pub const SQL_OPERATORS_MAX: usize = 2_000;
 /// How deep the parser itself may recurse: a bracket costs it up to four steps.
 pub const SQL_RECURSION_MAX: usize = 2_100;
+/// Bytes of stack that the parser gets for statements with deep nesting.
+pub const SQL_STACK_BYTES: usize = 128 * 1024 * 1024;
+/// Tokens from which a statement is parsed on that stack; a shorter one cannot nest deep.
+pub const SQL_STACK_TOKENS: usize = 64;
+/// Steps that the parser may need, estimated: it tries calls and queries in brackets in two ways or
+/// three, and those in them again, so that nesting multiplies.
+pub const SQL_STEPS_MAX: u64 = 4 * 1024 * 1024;
 
 // SQL over HTTP
 

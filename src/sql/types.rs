@@ -1,9 +1,20 @@
 //! Types of columns between Arrow and Iceberg.
 
-use arrow::datatypes::{DataType, Field, Schema};
+use std::collections::BTreeSet;
+
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use datafusion::common::Column;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use serde_json::{Value, json};
 
 use super::error::{SqlError, SqlResult};
+use super::headings;
+
+/// Columns that all may be null, as those of a table or view that is made from a query.
+pub(super) fn nullable(columns: &Schema) -> Schema {
+    let fields = columns.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    Schema::new(fields.collect::<Vec<_>>())
+}
 
 /// An Iceberg schema document for columns, with ids from 1.
 ///
@@ -88,4 +99,44 @@ fn iceberg_type(column: &str, data_type: &DataType, next: &mut i32) -> SqlResult
         }
     };
     Ok(Value::String(name.to_owned()))
+}
+
+/// The type that a column has once it is kept in an Iceberg table.
+pub(super) fn kept(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Timestamp(_, zone) => {
+            DataType::Timestamp(TimeUnit::Microsecond, zone.as_ref().map(|_| "+00:00".into()))
+        }
+        DataType::Time32(_) | DataType::Time64(_) => DataType::Time64(TimeUnit::Microsecond),
+        DataType::Int8 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 => DataType::Int64,
+        DataType::Float16 => DataType::Float32,
+        DataType::Null | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::BinaryView | DataType::Binary => DataType::LargeBinary,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            DataType::Decimal128(*precision, *scale)
+        }
+        DataType::Dictionary(_, values) => kept(values),
+        other => other.clone(),
+    }
+}
+
+/// A plan whose rows have types that an Iceberg table keeps. Columns must have different names.
+///
+/// # Errors
+/// `SyntaxError` for two columns of one name.
+pub(super) fn storable(plan: LogicalPlan) -> SqlResult<LogicalPlan> {
+    let mut seen = BTreeSet::new();
+    let mut exprs = Vec::new();
+    for (qualifier, field) in plan.schema().iter() {
+        let name = headings::shown(field.name());
+        if !seen.insert(name.to_lowercase()) {
+            return Err(SqlError::syntax(format!("column {name:?} specified more than once")));
+        }
+        let column = Expr::Column(Column::from((qualifier, field)));
+        let wanted = kept(field.data_type());
+        let expr = if wanted == *field.data_type() { column } else { cast(column, wanted) };
+        exprs.push(expr.alias(name));
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?)
 }

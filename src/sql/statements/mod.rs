@@ -6,20 +6,19 @@ use datafusion::sql::sqlparser::ast::{AlterTableOperation, ObjectType, Statement
 use super::error::{SqlError, SqlResult, SqlState};
 use super::outcome::{Description, Outcome, Value};
 use super::session::Session;
-use super::syntax::statement::Parsed;
 use crate::base::error::ErrorKind;
 
+mod rows;
 mod schema;
+mod table;
 mod view;
 
 /// Carries out a statement that is no query.
 pub(super) async fn execute(
     session: &mut Session,
     statement: &Statement,
-    parsed: &Parsed,
     values: &[Value],
 ) -> SqlResult<Outcome> {
-    let _ = (parsed, values);
     match statement {
         Statement::CreateSchema { .. } => schema::create(session, statement).await,
         Statement::Drop { object_type, .. } => match object_type {
@@ -29,6 +28,9 @@ pub(super) async fn execute(
             }
             other => Err(SqlError::unsupported(format_args!("DROP {other}"))),
         },
+        Statement::CreateTable(create) => table::create(session, create, values).await,
+        Statement::Insert(insert) => rows::insert(session, insert, values).await,
+        Statement::Truncate(truncate) => rows::truncate(session, truncate).await,
         Statement::CreateView(create) => view::create(session, create).await,
         Statement::AlterTable(alter) => match alter.operations.as_slice() {
             [AlterTableOperation::RenameTable { table_name }] if !alter.only => {
