@@ -1,1 +1,17 @@
-//! placeholder
+//! The door for clients of PostgreSQL over a scripted database: a real client and raw bytes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "wire/database.rs"]
+mod database;
+#[path = "wire/extended.rs"]
+mod extended;
+#[path = "wire/raw.rs"]
+mod raw;
+#[path = "wire/server.rs"]
+mod server;
+#[path = "wire/session.rs"]
+mod session;
+#[path = "wire/values.rs"]
+mod values;

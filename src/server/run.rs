@@ -103,12 +103,10 @@ struct Pg {
 
 impl Pg {
     async fn open(config: &Config, parts: &Parts) -> Result<Option<Self>> {
-        let (Some(address), Some(database)) = (config.pg, &parts.database) else {
-            return Ok(None);
-        };
+        let Some(address) = config.pg else { return Ok(None) };
         let (listener, bound) = listen::bind(address, "--pg").await?;
         let entropy = Arc::clone(&parts.state.entropy);
-        let door = Arc::new(Door::new(Arc::clone(database), entropy));
+        let door = Arc::new(Door::new(Arc::clone(&parts.database), entropy));
         Ok(Some(Self { listener, bound, door }))
     }
 }

@@ -157,7 +157,7 @@ impl Decimal {
         let [count, weight, sign, scale, groups @ ..] = words.as_slice() else {
             return Err(wrong());
         };
-        if bytes.len() % 2 != 0
+        if !bytes.len().is_multiple_of(2)
             || usize::from(*count) != groups.len()
             || groups.iter().any(|group| *group > 9999)
             || *scale > 16_383

@@ -249,9 +249,24 @@ fn rounded(nanos: i64) -> i64 {
     nanos.div_euclid(1000) + i64::from(nanos.rem_euclid(1000) >= 500)
 }
 
-/// A time without a zone; one that is written with a zone is refused.
+/// A text without the offset behind its time: `+02`, `-08:00`, `Z`.
+fn without_offset(text: &str) -> &str {
+    let Some(time) = text.find(':') else { return text };
+    let (before, after) = text.split_at(time);
+    let end = after.find(['+', '-', 'Z']).unwrap_or(after.len());
+    let offset = after.get(end..).unwrap_or_default();
+    let digits = offset.chars().filter(char::is_ascii_digit).count();
+    let plain = offset.chars().skip(1).all(|c| c.is_ascii_digit() || c == ':');
+    if offset == "Z" || (plain && matches!(digits, 2 | 4 | 6)) {
+        return text.get(..before.len() + end).unwrap_or(text).trim_end();
+    }
+    text
+}
+
+/// A time without a zone. As in PostgreSQL, an offset that is written is of no account: drivers that do
+/// not know the type write one.
 pub(super) fn parse_timestamp(text: &str) -> WireResult<i64> {
-    let trimmed = text.trim();
+    let trimmed = without_offset(text.trim());
     let forms =
         ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
     let found = forms
@@ -336,7 +351,13 @@ mod tests {
         assert_eq!(shown(|out| timestamp_text(-1, None, out)), "1969-12-31 23:59:59.999999");
         assert_eq!(parse_timestamp_zoned("2024-03-01 05:00:00.1234+05:30").unwrap(), micros);
         assert_eq!(parse_timestamp_zoned("2024-02-29 23:30:00.1234+00").unwrap(), micros);
-        assert!(parse_timestamp("2024-02-29 23:30:00+02").is_err());
+        for offset in ["", "+02", "-08:00", "Z", " +0530"] {
+            let text = format!("2024-02-29 23:30:00.1234{offset}");
+            assert_eq!(parse_timestamp(&text).unwrap(), micros, "{text}");
+        }
+        for wrong in ["2024-02-29 23:30:00+", "2024-02-29 23:30:00+2x", "2024-02-29 23:30:00 UTC"] {
+            assert!(parse_timestamp(wrong).is_err(), "{wrong}");
+        }
         assert!(timestamp_text(i64::MIN, None, &mut BytesMut::new()).is_err());
         assert!(timestamp_binary(i64::MIN, &mut BytesMut::new()).is_err());
         assert!(Zone::parse("Nowhere/Land").is_none());

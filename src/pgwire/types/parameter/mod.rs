@@ -124,7 +124,7 @@ fn boolean(kind: &Type, text: &str) -> WireResult<bool> {
 fn bytea(kind: &Type, text: &str) -> WireResult<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     if let Some(hex) = text.strip_prefix("\\x") {
-        if hex.len() % 2 != 0 {
+        if !hex.len().is_multiple_of(2) {
             return Err(wrong(kind, text));
         }
         return hex
@@ -215,7 +215,7 @@ fn from_binary(kind: &Type, bytes: &[u8]) -> WireResult<Value> {
             )?))
         }
         Type::UUID => Value::FixedSizeBinary(16, Some(fixed::<16>(kind, bytes)?.to_vec())),
-        _ => list(kind, binary_items(kind, bytes)?, |item, bytes| from_binary(item, bytes))?,
+        _ => list(kind, binary_items(kind, bytes)?, from_binary)?,
     })
 }
 
