@@ -8,3 +8,5 @@ mod commands;
 mod process;
 #[path = "cli/serve.rs"]
 mod serve;
+#[path = "cli/sql.rs"]
+mod sql;

@@ -16,5 +16,7 @@ mod races;
 mod refs;
 #[path = "management/requests.rs"]
 mod requests;
+#[path = "management/sql.rs"]
+mod sql;
 #[path = "management/warehouses.rs"]
 mod warehouses;

@@ -78,6 +78,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ("pgwire", &["pgwire"]),
     ("reqwest", &["cli"]),
     ("clap", &["cli", "server::config"]),
+    ("rustyline", &["cli"]),
+    ("indicatif", &["cli"]),
     ("std::env", &["server::config"]),
 ];
 

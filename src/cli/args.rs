@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::commands::{
-    branch, cherry_pick, diff, log, ls, merge, ref_log, reset, revert, show, tag, warehouse,
+    branch, cherry_pick, diff, log, ls, merge, ref_log, reset, revert, show, sql, tag, warehouse,
 };
 use crate::server::config::Flags;
 
@@ -67,4 +67,6 @@ pub enum Command {
     RefLog(ref_log::Args),
     /// List what a ref holds.
     Ls(ls::Args),
+    /// Run SQL over any branch, tag or commit.
+    Sql(sql::Args),
 }

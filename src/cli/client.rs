@@ -7,7 +7,9 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::error::{CONFLICT, Failed};
-use crate::base::limits::{CLIENT_ANSWER_SECONDS_MAX, CLIENT_CONNECT_SECONDS_MAX};
+use crate::base::limits::{
+    CLIENT_ANSWER_SECONDS_MAX, CLIENT_CONNECT_SECONDS_MAX, CLIENT_SQL_SECONDS_MAX,
+};
 
 /// The server that is meant where none is named.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:8181";
@@ -92,17 +94,34 @@ impl Client {
         body: Option<&Value>,
         if_match: Option<&str>,
     ) -> Result<Reply, Failed> {
-        let url = format!("{}/api/v1/warehouses{path}", self.base);
-        let mut request = self.http.request(method, &url);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
+        let mut request = self.request(method, &format!("/api/v1/warehouses{path}"));
         if let Some(head) = if_match {
             request = request.header("if-match", format!("\"{head}\""));
         }
         if let Some(body) = body {
             request = request.json(body);
         }
+        self.reply(request).await
+    }
+
+    /// Runs statements, however long they take.
+    ///
+    /// # Errors
+    /// If the server does not answer, or not with JSON.
+    pub async fn sql(&self, body: &Value) -> Result<Reply, Failed> {
+        let request = self.request(Method::POST, "/api/v1/sql").json(body);
+        self.reply(request.timeout(Duration::from_secs(CLIENT_SQL_SECONDS_MAX))).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    async fn reply(&self, request: reqwest::RequestBuilder) -> Result<Reply, Failed> {
         let answer = request.send().await.map_err(|error| self.silent(&error))?;
         let status = answer.status();
         let bytes = answer.bytes().await.map_err(|error| self.silent(&error))?;

@@ -53,6 +53,28 @@ impl<'a> Output<'a> {
         Ok(writeln!(self.out, "{}", printable(text))?)
     }
 
+    /// Writes a table with columns that only the answer knows; nothing if there are none.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn grid(&mut self, header: Vec<String>, rows: Vec<Vec<String>>) -> Result<(), Failed> {
+        if header.is_empty() {
+            return Ok(());
+        }
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(header.iter().map(|name| printable(name)));
+        for row in rows {
+            table.add_row(row.iter().map(|cell| printable(cell)));
+        }
+        for line in table.lines() {
+            // A cell may begin with blanks that are its own.
+            let line = line.strip_prefix(' ').unwrap_or(&line);
+            writeln!(self.out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
     /// Writes a list: as JSON, or as a table with these columns of each item.
     ///
     /// # Errors

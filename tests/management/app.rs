@@ -69,6 +69,23 @@ impl TestApp {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
+    /// An answer that is no JSON.
+    pub(crate) async fn bytes(
+        &self,
+        request: Request<Body>,
+    ) -> (axum::http::response::Parts, Vec<u8>) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        (parts, to_bytes(body, usize::MAX).await.unwrap().to_vec())
+    }
+
+    /// Whether an answer that begins well does not end.
+    pub(crate) async fn broken(&self, request: Request<Body>) -> bool {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        to_bytes(response.into_body(), usize::MAX).await.is_err()
+    }
+
     /// What the doors stand before.
     pub(crate) fn catalog(&self) -> &std::sync::Arc<nunatak::catalog::Catalog> {
         &self.parts.state.catalog

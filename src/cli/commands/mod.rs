@@ -16,6 +16,7 @@ pub mod reset;
 pub mod revert;
 pub mod serve;
 pub mod show;
+pub mod sql;
 pub mod tag;
 pub mod verify;
 pub mod warehouse;
@@ -41,5 +42,6 @@ pub async fn run(command: Command, session: &mut Session<'_>) -> Result<(), Fail
         Command::Reset(args) => reset::run(args, session).await,
         Command::RefLog(args) => ref_log::run(args, session).await,
         Command::Ls(args) => ls::run(args, session).await,
+        Command::Sql(args) => sql::run(args, session).await,
     }
 }

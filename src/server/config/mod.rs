@@ -482,5 +482,17 @@ pub fn client_variables() -> ClientVariables {
     }
 }
 
+/// Where programs keep what belongs to this user; `None` if the environment does not tell.
+#[must_use]
+pub fn user_data_dir() -> Option<PathBuf> {
+    let read = |name: &str| {
+        let (_, value) = std::env::vars_os().find(|(found, _)| found.to_str() == Some(name))?;
+        Some(PathBuf::from(value)).filter(|path| path.is_absolute())
+    };
+    read("XDG_DATA_HOME")
+        .or_else(|| read("HOME").map(|home| home.join(".local/share")))
+        .or_else(|| read("LOCALAPPDATA"))
+}
+
 #[cfg(test)]
 mod tests;
