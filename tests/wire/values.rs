@@ -59,6 +59,7 @@ fn case(
 const MOMENT: i64 = 1_709_210_096_789_012;
 const MOMENT_PG: i64 = MOMENT - 946_684_800_000_000;
 
+#[expect(clippy::too_many_lines, reason = "one table of all types")]
 fn cases() -> Vec<Case> {
     let uuid = *b"\xa0\xee\xbc\x99\x9c\x0b\x4e\xf8\xbb\x6d\x6b\xb9\xbd\x38\x0a\x11";
     let fixed = |bytes: &[u8]| {

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use std::str::FromStr as _;
 
 use arrow::array::timezone::Tz;
-use arrow::compute::kernels::cast_utils::{parse_interval_month_day_nano, string_to_datetime};
+use arrow::compute::kernels::cast_utils::{
+    IntervalParseConfig, IntervalUnit, parse_interval_month_day_nano_config, string_to_datetime,
+};
 use arrow::datatypes::IntervalMonthDayNano;
 use bytes::{BufMut as _, BytesMut};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Offset as _, TimeZone as _, Timelike as _};
@@ -295,8 +297,46 @@ pub(super) fn read_timestamp(micros: i64) -> WireResult<i64> {
     micros.checked_add(EPOCH_MICROS).ok_or_else(|| overflow("timestamp"))
 }
 
+/// Reads `1 year 2 mons -3 days 04:05:06.789`.
 pub(super) fn parse_interval(text: &str) -> WireResult<IntervalMonthDayNano> {
-    parse_interval_month_day_nano(text.trim()).map_err(|_| wrong("interval", text))
+    let wrong = || wrong("interval", text);
+    let (clocks, words): (Vec<&str>, Vec<&str>) = text
+        .split_ascii_whitespace()
+        .map(|word| word.strip_prefix('+').unwrap_or(word))
+        .partition(|word| word.contains(':'));
+    let clock = match clocks.as_slice() {
+        [] => 0,
+        [clock] => parse_clock(clock).ok_or_else(wrong)?,
+        _ => return Err(wrong()),
+    };
+    if words.is_empty() && !clocks.is_empty() {
+        return Ok(IntervalMonthDayNano::new(0, 0, clock));
+    }
+    // A number without a unit is in seconds.
+    let config = IntervalParseConfig::new(IntervalUnit::Second);
+    let rest =
+        parse_interval_month_day_nano_config(&words.join(" "), config).map_err(|_| wrong())?;
+    let nanos = rest.nanoseconds.checked_add(clock).ok_or_else(|| overflow("interval"))?;
+    Ok(IntervalMonthDayNano::new(rest.months, rest.days, nanos))
+}
+
+/// Nanoseconds of `[-]hours:minutes[:seconds]`.
+fn parse_clock(text: &str) -> Option<i64> {
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text),
+    };
+    let (hours, rest) = unsigned.split_once(':')?;
+    if !(1..=9).contains(&hours.len()) || !hours.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let time = ["%H:%M:%S%.f", "%H:%M"]
+        .iter()
+        .find_map(|form| NaiveTime::parse_from_str(&format!("00:{rest}"), form).ok())?;
+    let nanos =
+        i64::from(time.num_seconds_from_midnight()) * 1_000_000_000 + i64::from(time.nanosecond());
+    let hours = hours.parse::<i64>().ok()?.checked_mul(3_600_000_000_000)?;
+    hours.checked_add(nanos)?.checked_mul(sign)
 }
 
 pub(super) fn read_interval(
@@ -378,6 +418,14 @@ mod tests {
         ] {
             let value = IntervalMonthDayNano::new(months, days, nanos);
             assert_eq!(shown(|out| interval_text(value, out)), text);
+            assert_eq!(parse_interval(text).unwrap(), value, "{text}");
+        }
+        assert_eq!(parse_interval("-0.5 hours").unwrap().nanoseconds, -1_800_000_000_000);
+        let second = IntervalMonthDayNano::new(0, 0, 1_000_000_000);
+        assert_eq!(parse_interval("1").unwrap(), second);
+        assert_eq!(parse_interval("-25:00").unwrap().nanoseconds, -25 * 3_600_000_000_000);
+        for wrong in ["", "x", "1 day 1:2:3 4:5:6", "1:x", ":1", "9999999999:00", "1 parsec"] {
+            assert!(parse_interval(wrong).is_err(), "{wrong}");
         }
     }
 }
