@@ -71,6 +71,8 @@ impl Lake {
     /// What tests that speak SQL work with.
     pub(crate) const fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
     /// A location in the warehouse.
     pub(crate) fn place(&self, path: &str) -> String {
         format!("{}/{path}", self.scope.warehouse.location)

@@ -20,6 +20,7 @@ use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::names::{Pins, Target};
 use crate::sql::outcome::Outcome;
 use crate::sql::session::{Session, columns_of};
+use crate::sql::syntax::statement::Body;
 use crate::sql::{system, types};
 use crate::version::content::ContentKind;
 
@@ -34,7 +35,7 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> SqlRes
     let mut query = (*create.query).clone();
     let address = session.names.scope.content(&levels, &name)?;
     rename_sources(session, &mut query, &address.at.to_string())?;
-    let text = query.to_string();
+    let text = printed(&query)?;
     // Planned before it is kept, with the columns that its readers will see.
     let plan = session.plan(Statement::Query(create.query.clone())).await?;
     let schema = types::iceberg_schema(&types::nullable(&columns_of(&plan)))?;
@@ -70,6 +71,19 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> SqlRes
         Some(old) => replace(session, &old, &schema, &text, &namespace).await?,
     }
     done("CREATE VIEW")
+}
+
+/// The text of a query, which must mean the same when it is read again.
+fn printed(query: &Query) -> SqlResult<String> {
+    let text = query.to_string();
+    let again = crate::sql::syntax::parse(&text)?;
+    let same = matches!(again.as_slice(), [parsed]
+        if matches!(&parsed.body, Body::Standard(body)
+            if matches!(&**body, Statement::Query(again) if **again == *query)));
+    if same {
+        return Ok(text);
+    }
+    Err(SqlError::unsupported("a view of this query (its text cannot be written down safely)"))
 }
 
 fn refuse_options(create: &CreateView) -> SqlResult<()> {
