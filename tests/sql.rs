@@ -4,7 +4,11 @@
 
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/session.rs"]
+mod session;
 #[path = "sql/syntax.rs"]
 mod syntax;
 #[path = "sql/write.rs"]
 mod write;
+#[path = "sql/write_types.rs"]
+mod write_types;

@@ -30,6 +30,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "auth",
             "catalog",
             "iceberg",
+            // Statements are run by the layer that knows SQL; the door writes down what comes of them.
+            "sql",
             // Plain values that answers show: kinds of refs and contents, commits.
             "store::records",
             "version::content",

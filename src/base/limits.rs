@@ -156,10 +156,10 @@ pub const SQL_LOG_ROWS_MAX: usize = 100_000;
 
 /// Bytes of data files that one statement holds in memory; the largest file is put away when more come.
 pub const WRITE_BYTES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
-/// Bytes of one row group of a data file.
+/// Bytes of one row group of a data file, unless the table says another number.
 pub const WRITE_ROW_GROUP_BYTES_MAX: usize = 128 * 1024 * 1024;
-/// Partitions that one statement writes to at once; with more, the largest file is put away.
-pub const WRITE_PARTITIONS_OPEN_MAX: usize = 100;
+/// Data files that one statement encodes at once; compression keeps up to a megabyte for each column.
+pub const WRITE_FILES_OPEN_MAX: usize = 16;
 /// Bytes of a partition's name or value in the path of a data file; file systems take 255 for both.
 pub const PARTITION_PATH_PART_BYTES_MAX: usize = 120;
 /// Bytes of all of a data file's partition directories; keys of object stores have at most 1,024.
@@ -179,6 +179,24 @@ pub const SQL_STATEMENTS_MAX: usize = 10_000;
 pub const SQL_DEPTH_MAX: usize = 500;
 /// Operators in one row without a comma; the tree of `a OR b OR c …` is as deep as the row is long, and
 /// freeing it recurses.
-pub const SQL_OPERATORS_MAX: usize = 5_000;
+pub const SQL_OPERATORS_MAX: usize = 2_000;
 /// How deep the parser itself may recurse: a bracket costs it up to four steps.
 pub const SQL_RECURSION_MAX: usize = 2_100;
+/// Bytes of stack that the parser gets for statements with deep nesting.
+pub const SQL_STACK_BYTES: usize = 128 * 1024 * 1024;
+/// Tokens from which a statement is parsed on that stack; a shorter one cannot nest deep.
+pub const SQL_STACK_TOKENS: usize = 64;
+/// Steps that the parser may need, estimated: it tries calls and queries in brackets in two ways or
+/// three, and those in them again, so that nesting multiplies.
+pub const SQL_STEPS_MAX: u64 = 4 * 1024 * 1024;
+
+// SQL over HTTP
+
+/// Bytes of rows in an answer of JSON; more are read as a stream of Arrow, which has no limit.
+pub const SQL_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Rows in an answer of JSON.
+pub const SQL_ANSWER_ROWS_MAX: usize = 100_000;
+/// How long the command line waits for the answer to a statement, in seconds: a day.
+pub const CLIENT_SQL_SECONDS_MAX: u64 = 24 * 60 * 60;
+/// Statements that the command line remembers.
+pub const CLIENT_HISTORY_MAX: usize = 10_000;

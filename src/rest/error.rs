@@ -164,9 +164,7 @@ impl IntoResponse for Failure {
     /// A response without a body that carries the failure for `middleware::render`.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        if matches!(self.error.kind(), ErrorKind::Unavailable | ErrorKind::LimitExceeded)
-            && self.status != StatusCode::PAYLOAD_TOO_LARGE
-        {
+        if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             response
                 .headers_mut()
                 .insert("retry-after", HeaderValue::from_static(RETRY_AFTER_SECONDS));

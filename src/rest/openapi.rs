@@ -10,8 +10,8 @@ use super::error::Answer;
 use super::management::{
     branch_create, branch_delete, branch_get, branch_list, branch_reset, branch_restore,
     cherry_pick_create, commit_get, commit_list, content_list, diff_list, merge_create, ref_list,
-    ref_log_list, revert_create, tag_create, tag_delete, tag_get, tag_list, warehouse_create,
-    warehouse_delete, warehouse_get, warehouse_list, warehouse_update,
+    ref_log_list, revert_create, sql_run, tag_create, tag_delete, tag_get, tag_list,
+    warehouse_create, warehouse_delete, warehouse_get, warehouse_list, warehouse_update,
 };
 use crate::base::error::Error;
 
@@ -20,7 +20,7 @@ use crate::base::error::Error;
 #[openapi(
     info(
         title = "Nunatak",
-        description = "The management API: warehouses, branches, tags, history, diff and merge. \
+        description = "The management API: warehouses, branches, tags, history, diff and merge, SQL. \
                        Errors are problem details (RFC 9457); lists are pages.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
@@ -49,6 +49,7 @@ use crate::base::error::Error;
         merge_create::handle,
         revert_create::handle,
         cherry_pick_create::handle,
+        sql_run::handle,
     ),
     tags(
         (name = "warehouses", description = "Versioned collections of tables"),
@@ -56,7 +57,8 @@ use crate::base::error::Error;
         (name = "tags", description = "Refs that never move"),
         (name = "refs", description = "All refs, and how they moved"),
         (name = "history", description = "Commits, diff, merge, revert, cherry-pick"),
-        (name = "contents", description = "What a ref holds")
+        (name = "contents", description = "What a ref holds"),
+        (name = "sql", description = "Statements over every branch")
     )
 )]
 pub struct Document;

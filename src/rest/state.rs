@@ -1,4 +1,4 @@
-//! What every handler gets: the catalog and the seams of time, randomness and measurement.
+//! What every handler gets: the catalog, SQL, and the seams of time, randomness and measurement.
 //!
 //! Holds no per-request data and no configuration that a handler could branch on.
 
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::base::clock::SharedClock;
 use crate::base::entropy::SharedEntropy;
 use crate::catalog::Catalog;
+use crate::sql::engine::Engine;
 use crate::telemetry::metrics::Metrics;
 
 /// Shared by all requests; cheap to clone.
@@ -15,6 +16,8 @@ use crate::telemetry::metrics::Metrics;
 pub struct AppState {
     /// The use cases.
     pub catalog: Arc<Catalog>,
+    /// SQL.
+    pub engine: Arc<Engine>,
     /// Time.
     pub clock: SharedClock,
     /// Randomness, for request ids.

@@ -102,11 +102,10 @@ pub async fn build(config: &Config) -> Result<Parts> {
     let catalog = Catalog::open(shared, files, Arc::clone(&clock), Arc::clone(&entropy), options)?;
     first_warehouse(&catalog).await?;
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let engine = Engine::new(Arc::clone(&catalog), threads).map_err(|error| {
-        Error::internal(format!("SQL cannot be served: {error}")).with_source(error)
-    })?;
+    let engine = Engine::new(Arc::clone(&catalog), threads)
+        .map_err(|error| Error::internal("the SQL engine did not start").with_source(error))?;
     let database = engine.databases();
-    Ok(Parts { state: AppState { catalog, clock, entropy, metrics }, store, database })
+    Ok(Parts { state: AppState { catalog, engine, clock, entropy, metrics }, store, database })
 }
 
 /// A fresh data directory gets a warehouse; a directory whose warehouse was deleted on purpose is not

@@ -26,21 +26,9 @@ impl Database for Databases {
         user: &str,
         given: &BTreeMap<String, String>,
     ) -> SqlResult<Box<dyn Connection>> {
-        let mut session = self.0.session(database, user).map_err(|error| {
-            if matches!(error.state, SqlState::InvalidCatalogName | SqlState::UndefinedObject) {
-                let message = format!("database {database:?} does not exist: {}", error.message);
-                return SqlError::new(SqlState::InvalidCatalogName, message)
-                    .with_hint("name a warehouse, or a warehouse and a ref: lake, lake@main");
-            }
-            error
-        })?;
+        let mut session = self.0.session(database, user)?;
         for (name, value) in given {
-            let values: Vec<String> = if name.eq_ignore_ascii_case("search_path") {
-                value.split(',').map(|schema| schema.trim().to_owned()).collect()
-            } else {
-                vec![value.clone()]
-            };
-            settings::assign(&mut session, name, &values)?;
+            session.set(name, value)?;
         }
         Ok(Box::new(session))
     }
@@ -93,6 +81,46 @@ impl Connection for Session {
 
     fn setting(&self, name: &str) -> Option<String> {
         Self::setting(self, name)
+    }
+}
+
+/// What a door that keeps no session between requests takes from one and puts into the next.
+impl Session {
+    /// Sets a setting, as a client does when it connects.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for a value that is not carried out, `UndefinedObject` for a name that is
+    /// no setting.
+    pub fn set(&mut self, name: &str, value: &str) -> SqlResult<()> {
+        let values: Vec<String> = if name.eq_ignore_ascii_case("search_path") {
+            value.split(',').map(|schema| schema.trim().to_owned()).collect()
+        } else {
+            vec![value.to_owned()]
+        };
+        settings::assign(self, name, &values)
+    }
+
+    /// Sets the schemas in which names without one are looked for.
+    pub fn set_search_path(&mut self, schemas: Vec<String>) {
+        self.names.search_path = schemas;
+    }
+
+    /// The database as it is now: `USE` may have changed its ref.
+    #[must_use]
+    pub fn database(&self) -> String {
+        self.names.database()
+    }
+
+    /// The schemas in which names without one are looked for.
+    #[must_use]
+    pub fn search_path(&self) -> &[String] {
+        &self.names.search_path
+    }
+
+    /// Every other setting that is not as it is in a new session.
+    #[must_use]
+    pub fn changed_settings(&self) -> BTreeMap<String, String> {
+        settings::changed(self)
     }
 }
 

@@ -14,7 +14,7 @@ use datafusion::prelude::SessionConfig;
 
 use super::connect::Databases;
 use super::door::Database;
-use super::error::SqlResult;
+use super::error::{SqlError, SqlResult, SqlState};
 use super::functions;
 use super::names::Names;
 use super::scan::files::ManifestCache;
@@ -81,11 +81,25 @@ impl Engine {
         Arc::new(Databases(Arc::clone(self)))
     }
 
-    /// Opens a session on a database: `lake`, or `lake@ingest` with any ref expression.
+    /// Opens a session for somebody who said nothing about commits, as [`Engine::session_with`] does.
     ///
     /// # Errors
-    /// `InvalidCatalogName` for a warehouse that does not exist; `UndefinedObject` for a ref that does not.
+    /// `InvalidCatalogName` for a warehouse or a ref that does not exist.
     pub fn session(self: &Arc<Self>, database: &str, actor: &str) -> SqlResult<Session> {
+        self.session_with(OpContext::for_actor(actor), database)
+    }
+
+    /// Opens a session on a database: `lake`, or `lake@ingest` with any ref expression. Commits that it
+    /// makes have the message and the properties of the context.
+    ///
+    /// # Errors
+    /// `InvalidCatalogName` for a warehouse or a ref that does not exist.
+    pub fn session_with(self: &Arc<Self>, ctx: OpContext, database: &str) -> SqlResult<Session> {
+        let names = self.names(database).map_err(|error| no_database(database, error))?;
+        Ok(Session::new(Arc::clone(self), names, ctx))
+    }
+
+    fn names(&self, database: &str) -> SqlResult<Names> {
         let (name, view) = parse_warehouse(database)?;
         let warehouse = self.catalog.warehouse(&name)?;
         let schema = match &view {
@@ -95,9 +109,13 @@ impl Engine {
                 crate::base::name::DEFAULT_NAMESPACE.to_owned()
             }
         };
-        let names =
-            Names { scope: Scope { warehouse, view }, search_path: vec![quoted_schema(&schema)] };
-        Ok(Session::new(Arc::clone(self), names, OpContext::for_actor(actor)))
+        Ok(Names { scope: Scope { warehouse, view }, search_path: vec![quoted_schema(&schema)] })
+    }
+
+    /// The name of the database that is meant where none is named.
+    #[must_use]
+    pub fn default_database(&self) -> &str {
+        self.catalog.options().default_warehouse.as_str()
     }
 
     /// The planner's state for one statement, which finds these tables by these keys.
@@ -125,6 +143,16 @@ impl Engine {
         functions::register(&mut state, names, actor)?;
         Ok(state)
     }
+}
+
+/// Says what a database is where one is not there.
+fn no_database(database: &str, error: SqlError) -> SqlError {
+    if matches!(error.state, SqlState::InvalidCatalogName | SqlState::UndefinedObject) {
+        let message = format!("database {database:?} does not exist: {}", error.message);
+        return SqlError::new(SqlState::InvalidCatalogName, message)
+            .with_hint("name a warehouse, or a warehouse and a ref: lake, lake@main");
+    }
+    error
 }
 
 /// A schema as it stands in `search_path`: one level, quoted where it holds a dot.

@@ -10,6 +10,7 @@ pub mod door;
 pub mod engine;
 pub mod error;
 mod functions;
+mod headings;
 mod names;
 pub mod outcome;
 mod relation;

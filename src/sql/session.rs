@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::ParamValues;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::LogicalPlan;
@@ -16,7 +17,7 @@ use super::names::{Names, Pins};
 use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::settings::Settings;
 use super::syntax::statement::{Body, Parsed};
-use super::{bind, settings, statements, tables, versions};
+use super::{bind, headings, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
 
 /// A connection to a database.
@@ -229,6 +230,7 @@ impl Session {
         {
             return Err(SqlError::unsupported("EXPLAIN of a statement that is not a query"));
         }
+        headings::give(&mut statement);
         let sources = bind::bind(&mut statement)?;
         let mut pins = self.pins();
         let found = tables::find_all(self, &mut pins, sources, 0).await?;
@@ -249,13 +251,19 @@ impl Session {
     pub(super) async fn stream(&self, plan: LogicalPlan) -> SqlResult<RowStream> {
         let state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
         let stream = DataFrame::new(state, plan).execute_stream().await?;
-        Ok(stream.map(|batch| batch.map_err(SqlError::from)).boxed())
+        let columns = headings::strip(&stream.schema());
+        let shown = move |batch: RecordBatch| {
+            let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            RecordBatch::try_new_with_options(Arc::clone(&columns), batch.columns().to_vec(), &rows)
+                .map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))
+        };
+        Ok(stream.map(move |batch| shown(batch?)).boxed())
     }
 }
 
 /// The columns of a plan.
 pub(super) fn columns_of(plan: &LogicalPlan) -> SchemaRef {
-    Arc::clone(plan.schema().inner())
+    headings::strip(plan.schema().inner())
 }
 
 /// Puts values in place of parameters.

@@ -166,6 +166,18 @@ pub(super) fn show(session: &Session, name: &str) -> Option<String> {
     kept.then(|| session.settings.0.get(&name).cloned().unwrap_or_default())
 }
 
+/// The settings that are not as in a new session, without the search path.
+pub(super) fn changed(session: &Session) -> BTreeMap<String, String> {
+    let mut changed = session.settings.0.clone();
+    if let Some(message) = &session.ctx.message {
+        changed.insert("nunatak.message".to_owned(), message.clone());
+    }
+    for (name, value) in &session.ctx.properties {
+        changed.insert(format!("{PROPERTY}{name}"), value.clone());
+    }
+    changed
+}
+
 fn variable(words: &[Ident]) -> String {
     let words: Vec<String> = words.iter().map(|word| word.value.to_lowercase()).collect();
     match words.join(" ").as_str() {

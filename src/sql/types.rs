@@ -8,6 +8,13 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use serde_json::{Value, json};
 
 use super::error::{SqlError, SqlResult};
+use super::headings;
+
+/// Columns that all may be null, as those of a table or view that is made from a query.
+pub(super) fn nullable(columns: &Schema) -> Schema {
+    let fields = columns.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    Schema::new(fields.collect::<Vec<_>>())
+}
 
 /// An Iceberg schema document for columns, with ids from 1.
 ///
@@ -122,16 +129,14 @@ pub(super) fn storable(plan: LogicalPlan) -> SqlResult<LogicalPlan> {
     let mut seen = BTreeSet::new();
     let mut exprs = Vec::new();
     for (qualifier, field) in plan.schema().iter() {
-        if !seen.insert(field.name().to_lowercase()) {
-            return Err(SqlError::syntax(format!(
-                "column {:?} specified more than once",
-                field.name()
-            )));
+        let name = headings::shown(field.name());
+        if !seen.insert(name.to_lowercase()) {
+            return Err(SqlError::syntax(format!("column {name:?} specified more than once")));
         }
         let column = Expr::Column(Column::from((qualifier, field)));
         let wanted = kept(field.data_type());
         let expr = if wanted == *field.data_type() { column } else { cast(column, wanted) };
-        exprs.push(expr.alias(field.name()));
+        exprs.push(expr.alias(name));
     }
     Ok(LogicalPlanBuilder::from(plan).project(exprs)?.build()?)
 }

@@ -18,6 +18,7 @@ use nunatak::iceberg::io::Files;
 use nunatak::rest::middleware::origin::Hosts;
 use nunatak::rest::router::router;
 use nunatak::rest::state::AppState;
+use nunatak::sql::engine::Engine;
 use nunatak::store::memory::MemoryStore;
 use nunatak::telemetry::metrics::Metrics;
 use serde_json::{Value, json};
@@ -98,6 +99,7 @@ impl TestApp {
         catalog.warehouse_create(&OpContext::for_actor("test"), new).await.unwrap();
         let state = AppState {
             catalog: Arc::clone(&catalog),
+            engine: Engine::new(Arc::clone(&catalog), 1).unwrap(),
             clock,
             entropy,
             metrics: Arc::new(Metrics::new().unwrap()),

@@ -68,6 +68,11 @@ impl Lake {
         Self { catalog, context, scope, files, entropy, clock: manual, _directory: directory }
     }
 
+    /// What tests that speak SQL work with.
+    pub(crate) const fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
     /// Makes the table `default.t`.
     pub(crate) async fn table(
         &self,
@@ -92,8 +97,8 @@ impl Lake {
     pub(crate) async fn load(&self) -> Table<'_> {
         let levels = ["default".to_owned()];
         let loaded = self.catalog.table_load(&self.context, &self.scope, &levels, "t").await;
-        let (location, loaded) = loaded.unwrap();
-        Table { lake: self, location, metadata: loaded.metadata }
+        let (_, loaded) = loaded.unwrap();
+        Table { lake: self, metadata: loaded.metadata }
     }
 
     /// Commits changes to the table.
@@ -139,7 +144,6 @@ pub(crate) fn rows(
 /// One state of the table.
 pub(crate) struct Table<'a> {
     lake: &'a Lake,
-    pub(crate) location: String,
     pub(crate) metadata: Arc<TableMetadata>,
 }
 

@@ -14,6 +14,8 @@ mod dbt;
 mod hostile;
 #[path = "random.rs"]
 mod random;
+#[path = "refs.rs"]
+mod refs;
 #[path = "versions.rs"]
 mod versions;
 

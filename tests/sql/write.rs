@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{AsArray as _, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use nunatak::iceberg::table::update::TableUpdate;
 use nunatak::sql::error::SqlState;
@@ -78,20 +78,76 @@ async fn life(version: &str) -> (Lake, Vec<String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_life_of_a_table() {
     let (_lake, lines) = life("2").await;
-    insta::assert_snapshot!(lines.join("\n\n"), @"");
+    insta::assert_snapshot!(lines.join("\n\n"), @r"
+    added-data-files=1 added-records=3 changed-partition-count=1 operation=append total-data-files=1 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=3
+    manifest @1 sequence=1 min=1 files +1 =0 -0: Added@1 rows=3 sequence=None/None
+
+    added-data-files=1 added-records=1 changed-partition-count=1 operation=append total-data-files=2 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=4
+    manifest @2 sequence=2 min=2 files +1 =0 -0: Added@2 rows=1 sequence=None/None
+    manifest @1 sequence=1 min=1 files +1 =0 -0: Added@1 rows=3 sequence=None/None
+
+    added-data-files=1 added-records=2 changed-partition-count=1 deleted-data-files=1 deleted-records=3 operation=overwrite total-data-files=2 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=3
+    manifest @3 sequence=3 min=3 files +1 =0 -0: Added@3 rows=2 sequence=None/None
+    manifest @3 sequence=3 min=3 files +0 =0 -1: Deleted@3 rows=3 sequence=Some(1)/Some(1)
+    manifest @2 sequence=2 min=2 files +1 =0 -0: Added@2 rows=1 sequence=None/None
+
+    added-data-files=1 added-records=1 changed-partition-count=1 operation=append total-data-files=3 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=4
+    manifest @4 sequence=4 min=4 files +1 =0 -0: Added@4 rows=1 sequence=None/None
+    manifest @3 sequence=3 min=3 files +1 =0 -0: Added@3 rows=2 sequence=None/None
+    manifest @2 sequence=2 min=2 files +1 =0 -0: Added@2 rows=1 sequence=None/None
+
+    changed-partition-count=1 deleted-data-files=3 deleted-records=4 operation=delete total-data-files=0 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=0
+    manifest @5 sequence=5 min=5 files +0 =0 -1: Deleted@5 rows=1 sequence=Some(4)/Some(4)
+    manifest @5 sequence=5 min=5 files +0 =0 -1: Deleted@5 rows=2 sequence=Some(3)/Some(3)
+    manifest @5 sequence=5 min=5 files +0 =0 -1: Deleted@5 rows=1 sequence=Some(2)/Some(2)
+
+    added-data-files=1 added-records=1 changed-partition-count=1 operation=append total-data-files=1 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=1
+    manifest @6 sequence=6 min=6 files +1 =0 -0: Added@6 rows=1 sequence=None/None
+    ");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_life_of_a_table_of_format_version_1() {
     let (lake, lines) = life("1").await;
-    insta::assert_snapshot!(lines.join("\n\n"), @"");
+    insta::assert_snapshot!(lines.join("\n\n"), @r"
+    added-data-files=1 added-records=3 changed-partition-count=1 operation=append total-data-files=1 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=3
+    manifest @1 sequence=0 min=0 files +1 =0 -0: Added@1 rows=3 sequence=Some(0)/Some(0)
+
+    added-data-files=1 added-records=1 changed-partition-count=1 operation=append total-data-files=2 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=4
+    manifest @2 sequence=0 min=0 files +1 =0 -0: Added@2 rows=1 sequence=Some(0)/Some(0)
+    manifest @1 sequence=0 min=0 files +1 =0 -0: Added@1 rows=3 sequence=Some(0)/Some(0)
+
+    added-data-files=1 added-records=2 changed-partition-count=1 deleted-data-files=1 deleted-records=3 operation=overwrite total-data-files=2 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=3
+    manifest @3 sequence=0 min=0 files +1 =0 -0: Added@3 rows=2 sequence=Some(0)/Some(0)
+    manifest @3 sequence=0 min=0 files +0 =0 -1: Deleted@3 rows=3 sequence=Some(0)/Some(0)
+    manifest @2 sequence=0 min=0 files +1 =0 -0: Added@2 rows=1 sequence=Some(0)/Some(0)
+
+    added-data-files=1 added-records=1 changed-partition-count=1 operation=append total-data-files=3 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=4
+    manifest @4 sequence=0 min=0 files +1 =0 -0: Added@4 rows=1 sequence=Some(0)/Some(0)
+    manifest @3 sequence=0 min=0 files +1 =0 -0: Added@3 rows=2 sequence=Some(0)/Some(0)
+    manifest @2 sequence=0 min=0 files +1 =0 -0: Added@2 rows=1 sequence=Some(0)/Some(0)
+
+    changed-partition-count=1 deleted-data-files=3 deleted-records=4 operation=delete total-data-files=0 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=0
+    manifest @5 sequence=0 min=0 files +0 =0 -1: Deleted@5 rows=1 sequence=Some(0)/Some(0)
+    manifest @5 sequence=0 min=0 files +0 =0 -1: Deleted@5 rows=2 sequence=Some(0)/Some(0)
+    manifest @5 sequence=0 min=0 files +0 =0 -1: Deleted@5 rows=1 sequence=Some(0)/Some(0)
+
+    added-data-files=1 added-records=1 changed-partition-count=1 operation=append total-data-files=1 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=1
+    manifest @6 sequence=0 min=0 files +1 =0 -0: Added@6 rows=1 sequence=Some(0)/Some(0)
+    ");
     // Upgraded, it is written on as any other: what was there keeps the sequence number 0.
     lake.update(vec![TableUpdate::UpgradeFormatVersion(2)]).await;
     let files = lake.append(batch(&[7, 8])).await;
     lake.append(batch(&[9])).await;
     lake.overwrite(batch(&[70]), &[files[0].path()]).await;
     let table = lake.load().await;
-    insta::assert_snapshot!(format!("{}\n{}", table.summary(), table.describe().await), @"");
+    insta::assert_snapshot!(format!("{}\n{}", table.summary(), table.describe().await), @r"
+    added-data-files=1 added-records=1 changed-partition-count=1 deleted-data-files=1 deleted-records=2 operation=overwrite total-data-files=3 total-delete-files=0 total-equality-deletes=0 total-position-deletes=0 total-records=3
+    manifest @9 sequence=3 min=3 files +1 =0 -0: Added@9 rows=1 sequence=None/None
+    manifest @9 sequence=3 min=3 files +0 =0 -1: Deleted@9 rows=2 sequence=Some(1)/Some(1)
+    manifest @8 sequence=2 min=2 files +1 =0 -0: Added@8 rows=1 sequence=None/None
+    manifest @6 sequence=0 min=0 files +1 =0 -0: Added@6 rows=1 sequence=Some(0)/Some(0)
+    ");
     assert_eq!(ids(&table.read().await), [6, 9, 70]);
 }
 
@@ -165,9 +221,10 @@ async fn version_3_and_odd_properties_are_refused() {
         ("write.parquet.compression-level", "loud"),
         ("write.format.default", "orc"),
         ("write.target-file-size-bytes", "0"),
+        ("write.parquet.row-group-size-bytes", "big"),
     ] {
         let lake = Lake::new().await;
-        lake.table(&self::columns(), &json!([]), &[(key, value)]).await;
+        lake.table(&columns(), &json!([]), &[(key, value)]).await;
         let table = lake.load().await;
         let error = table.write().unwrap().write_data(rows(vec![batch(&[1])])).await.unwrap_err();
         assert!(error.message.contains(key), "{}", error.message);

@@ -1,4 +1,4 @@
-//! The management API under `/api/v1`: warehouses, refs, history, diff and merge.
+//! The management API under `/api/v1`: warehouses, refs, history, diff and merge, SQL.
 //!
 //! One endpoint per file: what it takes, what it answers, who does the work. [`model`] has what several
 //! answer with, [`read`] how paths, times and ids are read. All routes are in [`routes`].
@@ -27,6 +27,7 @@ pub mod read;
 pub mod ref_list;
 pub mod ref_log_list;
 pub mod revert_create;
+pub mod sql_run;
 pub mod tag_create;
 pub mod tag_delete;
 pub mod tag_get;
@@ -84,5 +85,6 @@ pub fn routes() -> Vec<Route> {
             "/api/v1/warehouses/{wh}/cherry-picks",
             post(cherry_pick_create::handle),
         ),
+        Route::new(Method::POST, "/api/v1/sql", post(sql_run::handle)),
     ]
 }

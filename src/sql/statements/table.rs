@@ -60,7 +60,7 @@ pub(super) async fn create(
     let plan = session.plan(Statement::Query(query.clone())).await?;
     let plan = with_values(plan, values)?;
     let plan = types::storable(plan)?;
-    let columns = columns_of(&plan);
+    let columns = types::nullable(&columns_of(&plan));
     let catalog = std::sync::Arc::clone(&session.engine.catalog);
     let scope = session.names.scope.clone();
     let staged = catalog.table_stage(&session.ctx, &scope, &levels, request(&columns)?).await?;

@@ -37,7 +37,7 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> SqlRes
     let text = query.to_string();
     // Planned before it is kept, with the columns that its readers will see.
     let plan = session.plan(Statement::Query(create.query.clone())).await?;
-    let schema = types::iceberg_schema(&columns_of(&plan))?;
+    let schema = types::iceberg_schema(&types::nullable(&columns_of(&plan)))?;
     let old = existing(session, &create.name, true)?;
     if let Some(old) = &old {
         if create.if_not_exists {

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan
 
 use super::at::SEPARATOR;
 use crate::base::limits::{
-    SQL_DEPTH_MAX, SQL_OPERATORS_MAX, SQL_STATEMENTS_MAX, SQL_TEXT_BYTES_MAX,
+    SQL_DEPTH_MAX, SQL_OPERATORS_MAX, SQL_STATEMENTS_MAX, SQL_STEPS_MAX, SQL_TEXT_BYTES_MAX,
 };
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 
@@ -167,39 +167,38 @@ impl<'a> Places<'a> {
     }
 }
 
-/// What opened and is not closed yet, with the operators since its last comma.
-#[derive(Default)]
+/// What opened and is not closed yet.
 struct Level {
     case: bool,
+    /// Operators since its last comma.
     operators: usize,
+    /// How often the parser may read what is in it.
+    weight: u64,
+}
+
+impl Level {
+    const OUTERMOST: Self = Self { case: false, operators: 0, weight: 1 };
 }
 
 /// Refuses what would nest deeper than the stack is: brackets inside brackets, and chains such as
-/// `1 + 1 + 1 …`, whose tree is as deep as they are long.
+/// `1 + 1 + 1 …`, whose tree is as deep as they are long; and what the parser would try in too many
+/// ways.
 fn check_shape(lexemes: &[Lexeme]) -> SqlResult<()> {
-    let mut levels = vec![Level::default()];
-    for lexeme in lexemes {
+    let mut levels = vec![Level::OUTERMOST];
+    let mut steps = 0_u64;
+    for (index, lexeme) in lexemes.iter().enumerate() {
         match &lexeme.token {
             Token::LParen | Token::LBracket | Token::LBrace => {
                 count(&mut levels, lexeme)?;
-                levels.push(Level::default());
+                let weight = weight(&levels).saturating_mul(ways(lexemes, index));
+                levels.push(Level { case: false, operators: 0, weight });
             }
             Token::RParen | Token::RBracket | Token::RBrace => {
                 while levels.pop().is_some_and(|level| level.case) {}
             }
             Token::Comma => restart(&mut levels),
             Token::Word(word) if word.quote_style.is_some() => {}
-            Token::Word(word) => match word.value.to_ascii_uppercase().as_str() {
-                "CASE" => levels.push(Level { case: true, operators: 0 }),
-                "END" if levels.last().is_some_and(|level| level.case) => {
-                    levels.pop();
-                }
-                "WHEN" | "THEN" | "ELSE" if levels.last().is_some_and(|level| level.case) => {
-                    restart(&mut levels);
-                }
-                operator if WORD_OPERATORS.contains(&operator) => count(&mut levels, lexeme)?,
-                _ => {}
-            },
+            Token::Word(word) => check_word(&word.value, lexeme, &mut levels)?,
             Token::Number(..)
             | Token::Period
             | Token::Placeholder(_)
@@ -208,14 +207,94 @@ fn check_shape(lexemes: &[Lexeme]) -> SqlResult<()> {
             _ => count(&mut levels, lexeme)?,
         }
         if levels.is_empty() {
-            levels.push(Level::default());
+            levels.push(Level::OUTERMOST);
         }
-        if levels.len() > SQL_DEPTH_MAX + 1 {
-            return Err(SqlError {
-                position: Some(lexeme.position),
-                ..limit(format!("the statement nests deeper than {SQL_DEPTH_MAX} levels"))
-            });
+        let too_deep = levels.len() > SQL_DEPTH_MAX + 1;
+        steps = steps.saturating_add(weight(&levels).saturating_sub(FREE_STEPS));
+        if too_deep || steps > SQL_STEPS_MAX {
+            let message = if too_deep {
+                format!("the statement nests deeper than {SQL_DEPTH_MAX} levels")
+            } else {
+                "calls and queries in brackets nest too deep in the statement".to_owned()
+            };
+            return Err(SqlError { position: Some(lexeme.position), ..limit(message) });
         }
+    }
+    Ok(())
+}
+
+/// Steps for a token that cost nothing, so that long flat texts are no matter.
+const FREE_STEPS: u64 = 16;
+
+fn weight(levels: &[Level]) -> u64 {
+    levels.last().map_or(1, |level| level.weight)
+}
+
+/// In how many ways the parser may read what stands in the bracket at `index`.
+fn ways(lexemes: &[Lexeme], index: usize) -> u64 {
+    const CALLS_WITH_KEYWORDS: [&str; 12] = [
+        "CAST",
+        "TRY_CAST",
+        "SAFE_CAST",
+        "CONVERT",
+        "TRY_CONVERT",
+        "SUBSTRING",
+        "SUBSTR",
+        "CEIL",
+        "FLOOR",
+        "OVERLAY",
+        "POSITION",
+        "TRIM",
+    ];
+    const NO_CALLS: [&str; 18] = [
+        "IN",
+        "VALUES",
+        "EXISTS",
+        "AS",
+        "MATERIALIZED",
+        "ON",
+        "AND",
+        "OR",
+        "NOT",
+        "WHERE",
+        "WHEN",
+        "THEN",
+        "ELSE",
+        "OVER",
+        "BY",
+        "SELECT",
+        "CASE",
+        "UNION",
+    ];
+    let here = lexemes.get(index).map(|lexeme| &lexeme.token);
+    let before = index.checked_sub(1).and_then(|before| lexemes.get(before));
+    let is = |words: &[&str]| before.is_some_and(|word| words.iter().any(|w| word.is_word(w)));
+    let query = lexemes
+        .get(index + 1)
+        .is_some_and(|next| ["SELECT", "WITH", "VALUES"].iter().any(|word| next.is_word(word)));
+    match (here, before) {
+        (Some(Token::LBracket), _) => 2,
+        (Some(Token::LParen), Some(_)) if is(&CALLS_WITH_KEYWORDS) => 3,
+        (Some(Token::LParen), Some(_)) if is(&NO_CALLS) => 1,
+        (Some(Token::LParen), Some(word)) if word.is_any_word() => 2,
+        (Some(Token::LParen), Some(comma)) if comma.token == Token::Comma && query => 2,
+        _ => 1,
+    }
+}
+
+fn check_word(word: &str, lexeme: &Lexeme, levels: &mut Vec<Level>) -> SqlResult<()> {
+    let in_case = levels.last().is_some_and(|level| level.case);
+    match word.to_ascii_uppercase().as_str() {
+        "CASE" => {
+            let weight = weight(levels);
+            levels.push(Level { case: true, operators: 0, weight });
+        }
+        "END" if in_case => {
+            levels.pop();
+        }
+        "WHEN" | "THEN" | "ELSE" if in_case => restart(levels),
+        operator if WORD_OPERATORS.contains(&operator) => count(levels, lexeme)?,
+        _ => {}
     }
     Ok(())
 }

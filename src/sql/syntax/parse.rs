@@ -11,7 +11,7 @@ use super::refs;
 use super::scan::{Scan, scan};
 use super::statement::{Body, Parsed};
 use super::words::{Cursor, end_position};
-use crate::base::limits::SQL_RECURSION_MAX;
+use crate::base::limits::{SQL_RECURSION_MAX, SQL_STACK_BYTES, SQL_STACK_TOKENS};
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 
 /// Parses every statement of a text. A text without any gives an empty list; an error in one statement
@@ -57,7 +57,11 @@ fn standard(
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(SQL_RECURSION_MAX)
         .with_tokens_with_locations(tokens);
-    let statement = parser.parse_statement()?;
+    let statement = if lexemes.len() < SQL_STACK_TOKENS {
+        parser.parse_statement()?
+    } else {
+        stacker::grow(SQL_STACK_BYTES, || parser.parse_statement())?
+    };
     let _copy = parser.consume_token(&Token::SemiColon);
     let next = parser.peek_token();
     if next.token == Token::EOF {

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apache_iceberg::spec::Struct;
+use arrow::array::Array as _;
+use arrow::record_batch::RecordBatch;
 use futures::StreamExt as _;
 
 use super::columns::{conform, table_arrow_schema};
-use super::parquet_file::{FileForm, OpenFile};
+use super::parquet_file::{FileForm, OpenFile, size};
 use super::partitions::{Part, PartitionKey, Splitter};
 use super::{DataFile, SnapshotWrite};
 use crate::base::entropy::uuid_v4;
-use crate::base::limits::{
-    WRITE_BYTES_IN_MEMORY_MAX, WRITE_PARTITIONS_OPEN_MAX, WRITE_SLICE_ROWS_MAX,
-};
+use crate::base::limits::{WRITE_BYTES_IN_MEMORY_MAX, WRITE_FILES_OPEN_MAX, WRITE_SLICE_ROWS_MAX};
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::outcome::RowStream;
 
@@ -36,7 +36,7 @@ pub(super) async fn write(
         splitter: Splitter::new(spec, schema, &columns)?,
         spec_id: spec.spec_id(),
         directory: directory(write),
-        size_max: size_max(properties)?,
+        size_max: size(properties, TARGET_SIZE)?.unwrap_or(TARGET_SIZE_DEFAULT),
         open: BTreeMap::new(),
         done: Vec::new(),
     };
@@ -60,18 +60,10 @@ fn directory(write: &SnapshotWrite<'_>) -> String {
     }
 }
 
-/// The length at which a file is ended.
-fn size_max(properties: &BTreeMap<String, String>) -> SqlResult<usize> {
-    let Some(text) = properties.get(TARGET_SIZE) else { return Ok(TARGET_SIZE_DEFAULT) };
-    text.parse::<usize>().ok().filter(|size| *size > 0).ok_or_else(|| {
-        SqlError::new(
-            SqlState::InvalidParameterValue,
-            format!("the table property {TARGET_SIZE} has the value {text:?}, which is no size"),
-        )
-    })
-}
-
-/// Data files of one write: some open, at most one for each partition, others done.
+/// Data files of one write, by partition.
+///
+/// A file in the making takes memory beyond its bytes, for each column. So only a few are open at once;
+/// rows of other partitions wait as they came until there are enough of them, or too many in all.
 struct DataFiles<'a> {
     write: &'a SnapshotWrite<'a>,
     form: FileForm,
@@ -85,53 +77,105 @@ struct DataFiles<'a> {
 
 struct Open {
     values: Struct,
-    file: OpenFile,
+    file: Option<OpenFile>,
+    /// Rows that are not yet in the file.
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+    waiting_bytes: usize,
+}
+
+impl Open {
+    fn memory(&self) -> usize {
+        self.waiting_bytes + self.file.as_ref().map_or(0, OpenFile::memory)
+    }
 }
 
 impl DataFiles<'_> {
-    async fn add(&mut self, batch: &arrow::record_batch::RecordBatch) -> SqlResult<()> {
+    async fn add(&mut self, batch: &RecordBatch) -> SqlResult<()> {
         for Part { key, values, rows } in self.splitter.split(batch)? {
-            if !self.open.contains_key(&key) {
-                while self.open.len() >= WRITE_PARTITIONS_OPEN_MAX {
-                    self.finish_largest().await?;
-                }
+            let open = self.open.entry(key.clone()).or_insert_with(|| Open {
+                values,
+                file: None,
+                waiting: Vec::new(),
+                waiting_rows: 0,
+                waiting_bytes: 0,
+            });
+            open.waiting_rows += rows.num_rows();
+            open.waiting_bytes += length_of(&rows)?;
+            open.waiting.push(rows);
+            let enough = open.waiting_rows >= WRITE_SLICE_ROWS_MAX;
+            if enough && self.may_open(&key) {
+                self.encode(&key).await?;
             }
-            let open = match self.open.entry(key.clone()) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(Open { values, file: OpenFile::new(&self.form)? })
-                }
-            };
-            open.file.write(&rows)?;
-            if open.file.size() >= self.size_max {
+        }
+        while self.memory() > WRITE_BYTES_IN_MEMORY_MAX {
+            let Some((key, waits)) = self.largest() else { break };
+            // Encoded, rows take less room; if that was not it, the file goes.
+            if waits && self.may_open(&key) {
+                self.encode(&key).await?;
+            } else {
                 self.finish(&key).await?;
-            }
-            while self.memory() > WRITE_BYTES_IN_MEMORY_MAX {
-                self.finish_largest().await?;
             }
         }
         Ok(())
     }
 
+    /// The partition that takes most memory, and whether rows of it wait.
+    fn largest(&self) -> Option<(PartitionKey, bool)> {
+        let (key, open) = self.open.iter().max_by_key(|(_, open)| open.memory())?;
+        Some((key.clone(), !open.waiting.is_empty()))
+    }
+
     fn memory(&self) -> usize {
-        self.open.values().map(|open| open.file.memory()).sum()
+        self.open.values().map(Open::memory).sum()
     }
 
-    async fn finish_largest(&mut self) -> SqlResult<()> {
-        // Nothing borrowed is held while the file is put away: open files are not for two threads.
-        let largest = {
-            let largest = self.open.iter().max_by_key(|(_, open)| open.file.memory());
-            largest.map(|(key, _)| key.clone())
-        };
-        match largest {
-            Some(key) => self.finish(&key).await,
-            None => Ok(()),
+    /// Whether a partition has an open file or may have one more.
+    fn may_open(&self, key: &PartitionKey) -> bool {
+        self.open.get(key).is_some_and(|open| open.file.is_some())
+            || self.open.values().filter(|open| open.file.is_some()).count() < WRITE_FILES_OPEN_MAX
+    }
+
+    /// Moves rows that wait into the partition's file, and ends the file where it is long enough.
+    async fn encode(&mut self, key: &PartitionKey) -> SqlResult<()> {
+        let Some(open) = self.open.get_mut(key) else { return Ok(()) };
+        (open.waiting_rows, open.waiting_bytes) = (0, 0);
+        let values = open.values.clone();
+        for rows in std::mem::take(&mut open.waiting) {
+            let Some(open) = self.open.get_mut(key) else { return Ok(()) };
+            let mut file = match open.file.take() {
+                Some(file) => file,
+                None => OpenFile::new(&self.form)?,
+            };
+            file.write(&rows)?;
+            if file.size() >= self.size_max {
+                self.put(file, values.clone()).await?;
+            } else {
+                open.file = Some(file);
+            }
         }
+        Ok(())
     }
 
-    /// Ends the file of a partition and puts it away.
+    /// Ends a partition's file.
     async fn finish(&mut self, key: &PartitionKey) -> SqlResult<()> {
-        let Some(Open { values, file }) = self.open.remove(key) else { return Ok(()) };
+        self.encode(key).await?;
+        if let Some(Open { values, file: Some(file), .. }) = self.open.remove(key) {
+            self.put(file, values).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish_all(mut self) -> SqlResult<Vec<DataFile>> {
+        let keys: Vec<PartitionKey> = self.open.keys().cloned().collect();
+        for key in keys {
+            self.finish(&key).await?;
+        }
+        Ok(self.done)
+    }
+
+    /// Puts a file away under a name of its own.
+    async fn put(&mut self, file: OpenFile, values: Struct) -> SqlResult<()> {
         let (bytes, mut builder) = file.finish()?;
         let partition = self.splitter.path(&values);
         let separator = if partition.is_empty() { "" } else { "/" };
@@ -144,15 +188,17 @@ impl DataFiles<'_> {
             .partition_spec_id(self.spec_id)
             .build()
             .map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))?;
-        self.done.push(DataFile(file));
+        self.done.push(DataFile { file, form: self.write.form() });
         Ok(())
     }
+}
 
-    async fn finish_all(mut self) -> SqlResult<Vec<DataFile>> {
-        let keys: Vec<PartitionKey> = self.open.keys().cloned().collect();
-        for key in keys {
-            self.finish(&key).await?;
-        }
-        Ok(self.done)
+/// How many bytes rows have in memory, without what their buffers hold besides.
+fn length_of(rows: &RecordBatch) -> SqlResult<usize> {
+    let mut sum = 0;
+    for column in rows.columns() {
+        let length = column.to_data().get_slice_memory_size();
+        sum += length.map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))?;
     }
+    Ok(sum)
 }

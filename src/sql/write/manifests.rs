@@ -13,6 +13,7 @@ use apache_iceberg::spec::{
 };
 
 use super::SnapshotWrite;
+use super::partitions::check_writable;
 use crate::iceberg::table::snapshot::Snapshot;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::spec::failure;
@@ -164,6 +165,8 @@ impl<'a> ManifestFiles<'a> {
         spec: PartitionSpec,
         content: ManifestContentType,
     ) -> SqlResult<OpenManifest> {
+        let values = spec.partition_type(&schema).map_err(|error| failure(&error))?;
+        check_writable(&values)?;
         let (io, output) = scratch()?;
         let id = Some(self.snapshot_id);
         let builder = ManifestWriterBuilder::new(output, id, schema, spec);
@@ -232,7 +235,7 @@ impl OpenManifest {
     /// Adds a new file.
     pub(super) fn add(&mut self, file: &super::DataFile) -> SqlResult<()> {
         // A negative sequence number stands for the snapshot's own, whatever it will be.
-        self.writer.add_file(file.0.clone(), -1).map_err(|error| failure(&error))
+        self.writer.add_file(file.entry().clone(), -1).map_err(|error| failure(&error))
     }
 
     /// Takes over an entry of another manifest, as it is or as removed by this snapshot.

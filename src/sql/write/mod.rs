@@ -38,31 +38,42 @@ use crate::iceberg::table::update::TableUpdate;
 
 /// A data file that was written and is not yet part of a table.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DataFile(library::DataFile);
+pub struct DataFile {
+    file: library::DataFile,
+    form: Form,
+}
+
+/// What a data file was written for; in another form of the table it would be read wrongly.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Form {
+    table: uuid::Uuid,
+    schema_id: i32,
+    spec_id: i32,
+}
 
 impl DataFile {
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.0.file_path()
+        self.file.file_path()
     }
 
     /// How many rows it has.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.0.record_count()
+        self.file.record_count()
     }
 
     /// How long it is.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.0.file_size_in_bytes()
+        self.file.file_size_in_bytes()
     }
 
     /// What a manifest says of it: partition, sizes, counts, bounds.
     #[must_use]
     pub fn entry(&self) -> &library::DataFile {
-        &self.0
+        &self.file
     }
 }
 
@@ -134,6 +145,14 @@ impl<'a> SnapshotWrite<'a> {
         Ok(Self { files, metadata, table, entropy, now })
     }
 
+    fn form(&self) -> Form {
+        Form {
+            table: self.table.uuid(),
+            schema_id: self.table.current_schema_id(),
+            spec_id: self.table.default_partition_spec_id(),
+        }
+    }
+
     /// Writes rows as data files of the table's current schema and default partition spec. The columns of
     /// the rows stand in the order of [`table_arrow_schema`] and have its types, or other encodings of
     /// them (string views, dictionaries). No rows make no files.
@@ -150,7 +169,8 @@ impl<'a> SnapshotWrite<'a> {
     /// A snapshot with more files.
     ///
     /// # Errors
-    /// If the current snapshot cannot be read or the new one not be written.
+    /// `SerializationFailure` for files that were written for other columns or partitions than the table
+    /// has; if the current snapshot cannot be read or the new one not be written.
     pub async fn append(&self, added: Vec<DataFile>) -> SqlResult<TableUpdates> {
         snapshot::change(self, added, &snapshot::Removal::Nothing).await
     }

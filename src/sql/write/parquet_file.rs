@@ -48,10 +48,28 @@ impl FileForm {
         let root = with_uuids(converted.root_schema_ptr(), &schema)?;
         let properties = WriterProperties::builder()
             .set_compression(compression(table)?)
-            .set_max_row_group_bytes(Some(WRITE_ROW_GROUP_BYTES_MAX))
+            .set_max_row_group_bytes(Some(
+                size(table, "write.parquet.row-group-size-bytes")?
+                    .unwrap_or(WRITE_ROW_GROUP_BYTES_MAX),
+            ))
             .set_created_by(concat!("nunatak version ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         Ok(Self { schema, columns, descriptor: SchemaDescriptor::new(root), properties })
+    }
+}
+
+/// A size in bytes that the table's properties may hold.
+///
+/// # Errors
+/// `InvalidParameterValue` for what is no size.
+pub(super) fn size(table: &BTreeMap<String, String>, key: &str) -> SqlResult<Option<usize>> {
+    let Some(text) = table.get(key) else { return Ok(None) };
+    match text.parse::<usize>() {
+        Ok(size) if size > 0 => Ok(Some(size)),
+        _ => Err(SqlError::new(
+            SqlState::InvalidParameterValue,
+            format!("the table property {key} has the value {text:?}, which is no size"),
+        )),
     }
 }
 

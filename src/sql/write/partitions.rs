@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apache_iceberg::spec::{
-    Literal, NestedFieldRef, PartitionSpec, PrimitiveType, Schema, Struct, Transform,
+    Literal, NestedFieldRef, PartitionSpec, PrimitiveType, Schema, Struct, StructType, Transform,
 };
 use arrow::array::{Array as _, ArrayRef, AsArray as _, UInt32Array, make_array};
 use arrow::buffer::NullBuffer;
@@ -57,6 +57,7 @@ impl Splitter {
         columns: &SchemaRef,
     ) -> SqlResult<Self> {
         let partition_type = spec.partition_type(schema).map_err(|error| failure(&error))?;
+        check_writable(&partition_type)?;
         let mut fields = Vec::new();
         let mut sorts = Vec::new();
         for (field, result) in spec.fields().iter().zip(partition_type.fields()) {
@@ -135,6 +136,19 @@ impl Splitter {
             .map(|(field, value)| (field.name.as_str(), field.transform, &field.result, value));
         partition_path(parts)
     }
+}
+
+/// Refuses partition values that the Iceberg library writes in a form that others cannot read.
+pub(super) fn check_writable(partition_type: &StructType) -> SqlResult<()> {
+    for field in partition_type.fields() {
+        if matches!(primitive(field)?, PrimitiveType::Uuid) {
+            return Err(SqlError::unsupported(format_args!(
+                "writing to a table partitioned by the values of a uuid ({})",
+                field.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Finds a field by id; elements of lists and maps cannot be sources.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use apache_iceberg::spec::{ManifestContentType, ManifestFile};
-
 use serde_json::{Map, Value};
 
 use super::manifests::{ManifestFiles, Read, fill_counts, is_live, read, read_list};
@@ -68,14 +67,20 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     async fn add(&mut self, added: &[DataFile]) -> SqlResult<()> {
-        let spec_id = self.write.table.default_partition_spec().spec_id();
         if added.is_empty() {
             return Ok(());
+        }
+        let form = self.write.form();
+        if added.iter().any(|file| file.form != form) {
+            return Err(SqlError::new(
+                SqlState::SerializationFailure,
+                "the table's columns or partitions were changed while rows were written for it",
+            ));
         }
         let mut open = self.manifests.start_new()?;
         for file in added {
             open.add(file)?;
-            self.changes.add(file.entry(), spec_id);
+            self.changes.add(file.entry(), form.spec_id);
         }
         self.new.push(self.manifests.finish(open).await?);
         Ok(())

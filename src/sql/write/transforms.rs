@@ -112,9 +112,10 @@ fn truncate(width: u32, column: &ArrayRef) -> SqlResult<ArrayRef> {
             let (values, step) = (column.as_primitive::<Decimal128Type>(), i128::from(step));
             let cut = values
                 .unary::<_, Decimal128Type>(|value| value.wrapping_sub(value.rem_euclid(step)));
-            cut.validate_decimal_precision(*precision).map_err(|_| out_of_range())?;
             let cut = cut.with_precision_and_scale(*precision, *scale);
-            Arc::new(cut.map_err(|_| out_of_range())?)
+            let cut = cut.map_err(|_| out_of_range())?;
+            cut.validate_decimal_precision(*precision).map_err(|_| out_of_range())?;
+            Arc::new(cut)
         }
         DataType::Utf8 => {
             let cut = column.as_string::<i32>().iter().map(|text| {
@@ -159,8 +160,8 @@ mod tests {
 
     use super::*;
 
-    fn ints(transform: Transform, column: ArrayRef) -> Vec<Option<i32>> {
-        let values = apply(transform, &column).unwrap();
+    fn ints(transform: Transform, column: &ArrayRef) -> Vec<Option<i32>> {
+        let values = apply(transform, column).unwrap();
         match values.data_type() {
             DataType::Date32 => values.as_primitive::<Date32Type>().iter().collect(),
             _ => values.as_primitive::<Int32Type>().iter().collect(),
@@ -174,15 +175,15 @@ mod tests {
             [Some(0), Some(-1), Some(-day), Some(-day - 1), Some(-day - 500_000), Some(day), None];
         let column = || Arc::new(TimestampMicrosecondArray::from(values.to_vec())) as ArrayRef;
         let expected = [Some(0), Some(-1), Some(-1), Some(-2), Some(-2), Some(1), None];
-        assert_eq!(ints(Transform::Day, column()), expected);
+        assert_eq!(ints(Transform::Day, &column()), expected);
         let expected = [Some(0), Some(-1), Some(-24), Some(-25), Some(-25), Some(24), None];
-        assert_eq!(ints(Transform::Hour, column()), expected);
+        assert_eq!(ints(Transform::Hour, &column()), expected);
         let expected = [Some(0), Some(-1), Some(-1), Some(-1), Some(-1), Some(0), None];
-        assert_eq!(ints(Transform::Month, column()), expected);
-        assert_eq!(ints(Transform::Year, column()), expected);
-        let dates = Arc::new(Date32Array::from(vec![17_501, -1, -366])) as ArrayRef;
-        assert_eq!(ints(Transform::Year, Arc::clone(&dates)), [Some(47), Some(-1), Some(-2)]);
-        assert_eq!(ints(Transform::Month, dates), [Some(574), Some(-1), Some(-13)]);
+        assert_eq!(ints(Transform::Month, &column()), expected);
+        assert_eq!(ints(Transform::Year, &column()), expected);
+        let dates = Arc::new(Date32Array::from(vec![17_486, -1, -366])) as ArrayRef;
+        assert_eq!(ints(Transform::Year, &dates), [Some(47), Some(-1), Some(-2)]);
+        assert_eq!(ints(Transform::Month, &dates), [Some(574), Some(-1), Some(-13)]);
         let huge = Arc::new(TimestampMicrosecondArray::from(vec![i64::MAX])) as ArrayRef;
         assert!(apply(Transform::Year, &huge).is_err());
     }
@@ -190,7 +191,7 @@ mod tests {
     #[test]
     fn truncation_rounds_down() {
         let column = Arc::new(Int32Array::from(vec![1, -1, 10, -10, -11, i32::MIN])) as ArrayRef;
-        let cut = ints(Transform::Truncate(10), column);
+        let cut = ints(Transform::Truncate(10), &column);
         assert_eq!(cut[..5], [Some(0), Some(-10), Some(10), Some(-10), Some(-20)]);
         let column = Arc::new(Int64Array::from(vec![1, -1])) as ArrayRef;
         let cut = apply(Transform::Truncate(10), &column).unwrap();
@@ -212,12 +213,12 @@ mod tests {
         // Appendix B: the hash of 34 is 2017239379, of "iceberg" 1210000089.
         let column = Arc::new(Int32Array::from(vec![34])) as ArrayRef;
         let bucket = (2_017_239_379_u32 % 1000).cast_signed();
-        assert_eq!(ints(Transform::Bucket(1000), column), [Some(bucket)]);
+        assert_eq!(ints(Transform::Bucket(1000), &column), [Some(bucket)]);
         let column = Arc::new(StringArray::from(vec!["iceberg"])) as ArrayRef;
-        assert_eq!(ints(Transform::Bucket(1000), column), [Some(89)]);
+        assert_eq!(ints(Transform::Bucket(1000), &column), [Some(89)]);
         let column = Arc::new(Decimal128Array::from(vec![1420])) as ArrayRef;
         let hash = (-500_754_589_i32 & i32::MAX) % 1000;
-        assert_eq!(ints(Transform::Bucket(1000), column), [Some(hash)]);
+        assert_eq!(ints(Transform::Bucket(1000), &column), [Some(hash)]);
         let column = Arc::new(Int32Array::from(vec![34])) as ArrayRef;
         assert!(apply(Transform::Bucket(0), &column).is_err());
     }
