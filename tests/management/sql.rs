@@ -15,7 +15,7 @@ const ARROW: &str = "application/vnd.apache.arrow.stream";
 
 impl TestApp {
     async fn sql_with(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
-        let mut request = Request::post("/api/v1/sql").header("content-type", "application/json");
+        let mut request = Request::post("/api/v1/sql");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
