@@ -58,6 +58,7 @@ impl Engine {
         options.sql_parser.dialect = datafusion::common::config::Dialect::PostgreSQL;
         // As in PostgreSQL: `1.5` is a numeric.
         options.sql_parser.parse_float_as_decimal = true;
+        options.execution.time_zone = Some("+00:00".to_owned());
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
         let runtime = RuntimeEnvBuilder::new()
@@ -141,6 +142,8 @@ impl Engine {
             .with_catalog_list(Arc::new(list))
             .build();
         functions::register(&mut state, names, actor)?;
+        // `now()` is the time at which the statement was planned.
+        state.mark_start_execution();
         Ok(state)
     }
 }

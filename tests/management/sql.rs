@@ -15,7 +15,7 @@ const ARROW: &str = "application/vnd.apache.arrow.stream";
 
 impl TestApp {
     async fn sql_with(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
-        let mut request = Request::post("/api/v1/sql").header("content-type", "application/json");
+        let mut request = Request::post("/api/v1/sql");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -96,7 +96,7 @@ async fn values_are_written_as_the_document_says() {
         ("TIME '01:02:03.5'", "time", json!("01:02:03.500")),
         ("TIMESTAMP '1969-12-31 23:59:59.25'", "timestamp", json!("1969-12-31T23:59:59.250")),
         (
-            "CAST('2024-01-01T01:00:00+01:00' AS TIMESTAMPTZ)",
+            "arrow_cast('2024-01-01T01:00:00+01:00', 'Timestamp(Microsecond, Some(\"+00:00\"))')",
             "timestamptz",
             json!("2024-01-01T00:00:00Z"),
         ),
@@ -183,7 +183,7 @@ async fn a_session_goes_on_in_the_next_request() {
     let body = app.sql_with(&next, &[]).await.with(200);
     assert_eq!(body["results"][0]["rows"], json!([["why"]]));
     assert_eq!(body["session"]["search_path"], json!(["work"]));
-    next["sql"] = "CREATE SCHEMA sales".into();
+    next["sql"] = "CREATE SCHEMA work.sales".into();
     app.sql_with(&next, &[]).await.with(200);
     let log = app.get("/lake/commits?ref=work").await.with(200);
     assert_eq!(log["items"][0]["message"], "why");
@@ -203,7 +203,7 @@ async fn a_transaction_ends_with_its_request() {
 async fn headers_describe_commits() {
     let app = TestApp::new().await;
     let headers = [("x-nunatak-message", "a schema"), ("x-nunatak-property-run", "7")];
-    app.sql_with(&json!({ "sql": "CREATE SCHEMA sales" }), &headers).await.with(200);
+    app.sql_with(&json!({ "sql": "CREATE SCHEMA main.sales" }), &headers).await.with(200);
     let log = app.get("/lake/commits?ref=main").await.with(200);
     assert_eq!(log["items"][0]["message"], "a schema");
     assert_eq!(log["items"][0]["properties"]["run"], "7");
