@@ -1,6 +1,6 @@
 //! SQL: parsing with versions, and the statements about branches.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "sql/lake.rs"]
 mod lake;

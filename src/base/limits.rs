@@ -138,7 +138,7 @@ pub const PG_READ_AHEAD_BYTES: usize = 64 * 1024;
 /// Bytes of a message of an error; a plan or a text in it can be long.
 pub const PG_ERROR_BYTES_MAX: usize = 16 * 1024;
 
-// SQL.
+// SQL: reading.
 
 /// Manifests of one table that are read at once.
 pub const MANIFESTS_AT_ONCE: usize = 16;
@@ -152,6 +152,7 @@ pub const SQL_BATCH_ROWS: usize = 8192;
 pub const SQL_VIEW_DEPTH_MAX: usize = 32;
 /// Commits that one statement lists.
 pub const SQL_LOG_ROWS_MAX: usize = 100_000;
+
 // SQL: writing.
 
 /// Bytes of data files that one statement holds in memory; the largest file is put away when more come.
@@ -166,10 +167,8 @@ pub const PARTITION_PATH_PART_BYTES_MAX: usize = 120;
 pub const PARTITION_PATH_BYTES_MAX: usize = 500;
 /// Rows that are encoded at once, between two looks at how long a data file has become.
 pub const WRITE_SLICE_ROWS_MAX: usize = 16 * 1024;
-/// Manifests that a write reads at once.
-pub const WRITE_MANIFESTS_AT_ONCE: usize = 16;
 
-// SQL
+// SQL: texts.
 
 /// Bytes of one text of statements; larger data comes by `COPY`.
 pub const SQL_TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -184,13 +183,20 @@ pub const SQL_OPERATORS_MAX: usize = 500;
 pub const SQL_RECURSION_MAX: usize = 600;
 /// Bytes of stack that the parser gets for statements with deep nesting.
 pub const SQL_STACK_BYTES: usize = 128 * 1024 * 1024;
+/// Bytes of stack of the server's threads; only what is used takes memory. Trees of expressions are walked,
+/// compared and freed by recursion, as deep as [`SQL_OPERATORS_MAX`].
+pub const SERVER_STACK_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of stack that are free whenever a statement is planned or run, and how many more it gets if not.
+pub const SQL_STACK_FREE_BYTES: usize = 1024 * 1024;
+/// See [`SQL_STACK_FREE_BYTES`].
+pub const SQL_STACK_MORE_BYTES: usize = 4 * 1024 * 1024;
 /// Tokens from which a statement is parsed on that stack; a shorter one cannot nest deep.
 pub const SQL_STACK_TOKENS: usize = 64;
 /// Steps that the parser may need, estimated: it tries calls and queries in brackets in two ways or
 /// three, and those in them again, so that nesting multiplies.
 pub const SQL_STEPS_MAX: u64 = 4 * 1024 * 1024;
 
-// SQL over HTTP
+// SQL over HTTP.
 
 /// Bytes of rows in an answer of JSON; more are read as a stream of Arrow, which has no limit.
 pub const SQL_ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -57,7 +57,7 @@ impl<'a> Output<'a> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn grid(&mut self, header: Vec<String>, rows: Vec<Vec<String>>) -> Result<(), Failed> {
+    pub fn grid(&mut self, header: &[String], rows: &[Vec<String>]) -> Result<(), Failed> {
         if header.is_empty() {
             return Ok(());
         }

@@ -41,8 +41,10 @@ fn give_query(query: &mut Query) {
     for (at, item) in select.projection.iter_mut().enumerate() {
         match item {
             SelectItem::ExprWithAlias { alias, .. } => {
-                if !taken.insert(folded(alias)) && !grouped.contains(&folded(alias)) {
-                    *alias = suffixed(&folded(alias), at);
+                let name = folded(alias);
+                let again = !taken.insert(name.clone()) && !grouped.contains(&name);
+                if again {
+                    *alias = suffixed(&name, at);
                 }
             }
             SelectItem::UnnamedExpr(expr) => {

@@ -18,6 +18,7 @@ pub mod scan;
 pub mod session;
 mod settings;
 pub mod spec;
+mod stack;
 mod statements;
 pub mod syntax;
 mod system;

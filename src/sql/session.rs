@@ -16,6 +16,7 @@ use super::error::{SqlError, SqlResult, SqlState};
 use super::names::{Names, Pins};
 use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::settings::Settings;
+use super::stack::roomy;
 use super::syntax::statement::{Body, Parsed};
 use super::{bind, headings, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
@@ -74,7 +75,7 @@ impl Session {
         hints: &[Option<DataType>],
     ) -> SqlResult<Description> {
         self.check_open(statement)?;
-        let described = self.describe_open(statement, hints).await;
+        let described = roomy(self.describe_open(statement, hints)).await;
         self.settle(described)
     }
 
@@ -106,7 +107,7 @@ impl Session {
     /// What it fails with; inside a transaction, only its end is accepted then.
     pub async fn execute(&mut self, statement: &Parsed, values: &[Value]) -> SqlResult<Outcome> {
         self.check_open(statement)?;
-        let outcome = self.execute_open(statement, values).await;
+        let outcome = roomy(self.execute_open(statement, values)).await;
         self.settle(outcome)
     }
 

@@ -66,7 +66,7 @@ pub(super) fn set(session: &mut Session, set: &Set) -> SqlResult<Outcome> {
             done()
         }
         Set::SetNames { charset_name, collation_name: None } => {
-            assign(session, "client_encoding", &[charset_name.value.clone()])?;
+            assign(session, "client_encoding", std::slice::from_ref(&charset_name.value))?;
             done()
         }
         Set::SetTransaction { snapshot: None, .. } => done(),

@@ -15,6 +15,7 @@ use super::error::{SqlError, SqlResult, SqlState};
 use super::names::{Names, Pins, Target};
 use super::scan::provider::IcebergTable;
 use super::session::Session;
+use super::stack::roomy;
 use super::syntax::at::At;
 use super::syntax::statement::Body;
 use super::{bind, spec, syntax, system};
@@ -37,13 +38,13 @@ pub(super) fn find_all<'s>(
     sources: Sources,
     depth: usize,
 ) -> BoxFuture<'s, SqlResult<Vec<Keyed>>> {
-    async move {
+    roomy(async move {
         let mut found = Vec::with_capacity(sources.len());
         for (key, source) in sources {
             found.push((key, find(session, pins, source, depth).await?));
         }
         Ok(found)
-    }
+    })
     .boxed()
 }
 

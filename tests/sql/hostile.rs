@@ -1,6 +1,7 @@
 //! Texts that nobody writes: too long, too deep, cut off.
 
 use super::*;
+use nunatak::base::limits::SERVER_STACK_BYTES;
 
 const DEPTH: usize = 100_000;
 
@@ -75,14 +76,18 @@ fn depth_within_the_limits_is_fine() {
             ") s, u".repeat(16)
         ),
     ] {
-        let parsed = one(&sql);
-        assert_eq!(parsed.text, sql.trim_end());
-        // What follows does these, too.
-        let copy = parsed.clone();
-        if let Body::Standard(statement) = &copy.body {
-            assert!(!statement.to_string().is_empty());
-        }
-        drop(copy);
+        let statement = move || {
+            let parsed = one(&sql);
+            assert_eq!(parsed.text, sql.trim_end());
+            // What follows does these, too.
+            let copy = parsed.clone();
+            if let Body::Standard(statement) = &copy.body {
+                assert!(!statement.to_string().is_empty());
+            }
+            drop(copy);
+        };
+        let thread = std::thread::Builder::new().stack_size(SERVER_STACK_BYTES);
+        thread.spawn(statement).unwrap().join().unwrap();
     }
 }
 

@@ -299,9 +299,15 @@ async fn what_is_not_carried_out_says_so_and_changes_nothing() {
 async fn times_have_zones_and_columns_have_names() {
     let sql = Sql::new().await;
     let mut session = sql.on("lake");
-    assert_eq!(ok(&mut session, "SELECT now() > TIMESTAMPTZ '2026-01-01 00:00:00+00'").await, "true");
-    ok(&mut session, "CREATE TABLE t AS SELECT CAST('2026-11-21 10:00:00+02' AS TIMESTAMPTZ) AS at")
-        .await;
+    assert_eq!(
+        ok(&mut session, "SELECT now() > TIMESTAMPTZ '2026-01-01 00:00:00+00'").await,
+        "true"
+    );
+    ok(
+        &mut session,
+        "CREATE TABLE t AS SELECT CAST('2026-11-21 10:00:00+02' AS TIMESTAMPTZ) AS at",
+    )
+    .await;
     assert_eq!(ok(&mut session, "SELECT at FROM t").await, "2026-11-21T08:00:00Z");
     let statement = &session.parse("SELECT count(*), 1, lower('A'), 1 + 1, count(*)").unwrap()[0];
     let described = session.describe(statement, &[]).await.unwrap();

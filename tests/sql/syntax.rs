@@ -1,5 +1,6 @@
 //! Texts to statements.
 
+use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
@@ -43,10 +44,10 @@ fn sources(statement: &ast::Statement) -> Vec<String> {
                 }
                 text.push_str(plain);
                 if let Some(at) = at {
-                    text.push_str(&format!("@{}:{}", at.kind.word(), at.value));
+                    write!(text, "@{}:{}", at.kind.word(), at.value).unwrap();
                 }
                 if let Some(alias) = alias {
-                    text.push_str(&format!(" {}", alias.name));
+                    write!(text, " {}", alias.name).unwrap();
                 }
                 self.0.push(text);
             }

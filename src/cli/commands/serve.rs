@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::base::limits::STRAY_READS_SECONDS;
+use crate::base::limits::{SERVER_STACK_BYTES, STRAY_READS_SECONDS};
 use crate::cli::error::{FAILED, Failed};
 use crate::server;
 use crate::server::config::Flags;
@@ -15,6 +15,7 @@ use crate::server::run::Ended;
 pub fn run(flags: &Flags, out: &mut dyn Write) -> Result<(), Failed> {
     let config = server::config::load(flags)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(SERVER_STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|error| Failed::new(format!("no runtime: {error}")))?;

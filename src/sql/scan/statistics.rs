@@ -123,7 +123,7 @@ pub(super) fn prune(
 pub(super) fn summary(files: &[(LiveFile, Arc<Statistics>)], schema: &SchemaRef) -> Statistics {
     let rows = files
         .iter()
-        .fold(Some(0_usize), |sum, (_, known)| sum?.checked_add(*known.num_rows.get_value()?));
+        .try_fold(0_usize, |sum, (_, known)| sum.checked_add(*known.num_rows.get_value()?));
     let bytes = files
         .iter()
         .filter_map(|(_, known)| known.total_byte_size.get_value())

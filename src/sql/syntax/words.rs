@@ -72,9 +72,10 @@ impl<'a> Cursor<'a> {
 
     /// A string.
     pub(super) fn string(&mut self) -> Option<&'a str> {
-        let value = match &self.peek()?.token {
-            Token::SingleQuotedString(value) | Token::EscapedStringLiteral(value) => value,
-            _ => return None,
+        let (Token::SingleQuotedString(value) | Token::EscapedStringLiteral(value)) =
+            &self.peek()?.token
+        else {
+            return None;
         };
         self.index += 1;
         Some(value)

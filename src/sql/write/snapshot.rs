@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::manifests::{ManifestFiles, Read, fill_counts, is_live, read, read_list};
 use super::summary::Changes;
 use super::{DataFile, SnapshotWrite, TableUpdates};
-use crate::base::limits::WRITE_MANIFESTS_AT_ONCE;
+use crate::base::limits::MANIFESTS_AT_ONCE;
 use crate::iceberg::table::requirement::TableRequirement;
 use crate::iceberg::table::snapshot::{MAIN_BRANCH, Snapshot, SnapshotRef};
 use crate::iceberg::table::update::TableUpdate;
@@ -119,7 +119,7 @@ impl Draft<'_> {
         let mut rest = list.into_iter();
         // Read in groups: once every file was found, the rest need not be looked into.
         while removed.is_none() || !missing.is_empty() {
-            let group: Vec<ManifestFile> = rest.by_ref().take(WRITE_MANIFESTS_AT_ONCE).collect();
+            let group: Vec<ManifestFile> = rest.by_ref().take(MANIFESTS_AT_ONCE).collect();
             if group.is_empty() {
                 break;
             }

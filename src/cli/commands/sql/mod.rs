@@ -145,7 +145,7 @@ fn show(answer: &Value, out: &mut Output<'_>) -> Result<(), Failed> {
             out.line(result["tag"].as_str().unwrap_or_default())?;
             continue;
         };
-        let header = columns.iter().map(|column| cell(&column["name"])).collect();
+        let header: Vec<String> = columns.iter().map(|column| cell(&column["name"])).collect();
         let rows: Vec<Vec<String>> = result["rows"]
             .as_array()
             .into_iter()
@@ -153,7 +153,7 @@ fn show(answer: &Value, out: &mut Output<'_>) -> Result<(), Failed> {
             .map(|row| row.as_array().into_iter().flatten().map(cell).collect())
             .collect();
         let count = rows.len();
-        out.grid(header, rows)?;
+        out.grid(&header, &rows)?;
         out.line(&format!("({count} row{})", if count == 1 { "" } else { "s" }))?;
         if index.saturating_add(1) < results.len() {
             out.line("")?;
