@@ -20,6 +20,7 @@ use super::stack::roomy;
 use super::syntax::statement::{Body, Parsed};
 use super::{bind, headings, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
+use crate::catalog::Catalog;
 
 /// A connection to a database.
 #[derive(Debug)]
@@ -43,6 +44,11 @@ impl Session {
             status: TransactionStatus::Idle,
             pins: Pins::default(),
         }
+    }
+
+    /// The catalog as this session sees it.
+    pub(super) const fn catalog(&self) -> &Arc<Catalog> {
+        &self.engine.catalog
     }
 
     /// Whether a transaction is open.

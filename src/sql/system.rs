@@ -62,7 +62,7 @@ pub(super) async fn find(
     pins: &mut Pins,
     source: &Source,
 ) -> SqlResult<Option<Arc<dyn TableProvider>>> {
-    let parts = session.names.without_database(&session.engine.catalog, &source.parts)?;
+    let parts = session.names.without_database(session.catalog(), &source.parts)?;
     let [schema, name] = parts else { return Ok(None) };
     if schema != SCHEMA {
         return Ok(None);
@@ -124,7 +124,7 @@ pub(super) fn reference(session: &Session) -> SqlResult<RefExpr> {
     match &session.names.scope.view {
         ViewOf::Ref(at) => Ok(at.clone()),
         ViewOf::Warehouse => {
-            let first = session.names.search(&session.engine.catalog).into_iter().next();
+            let first = session.names.search(session.catalog()).into_iter().next();
             match first.and_then(|levels| levels.into_iter().next()) {
                 Some(first) => Ok(RefExpr::parse(&first)?),
                 None => Ok(RefExpr::name(session.names.scope.warehouse.default_branch.clone())),
@@ -142,8 +142,7 @@ pub(super) async fn refs(session: &Session, kind: Option<RefKind>) -> SqlResult<
     let mut page = first_page();
     let warehouse = &session.names.scope.warehouse.name;
     loop {
-        let found =
-            session.engine.catalog.ref_list(&session.ctx, warehouse, kind, "", &page).await?;
+        let found = session.catalog().ref_list(&session.ctx, warehouse, kind, "", &page).await?;
         for reference in found.items {
             relation.rows.push(vec![
                 Cell::text(reference.name.as_str()),
@@ -166,7 +165,7 @@ pub(super) async fn log(session: &Session, from: &RefExpr) -> SqlResult<Relation
     let mut relation = Relation::new(LOG);
     let mut page = first_page();
     let warehouse = &session.names.scope.warehouse;
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     // Pages must all start from one commit, while others write.
     let start = catalog.resolve(warehouse, from)?.commit;
     let query = LogQuery {
@@ -211,7 +210,7 @@ pub(super) async fn diff(session: &Session, from: &RefExpr, to: &RefExpr) -> Sql
     let mut relation = Relation::new(DIFF);
     let mut page = first_page();
     let warehouse = &session.names.scope.warehouse;
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let settled = |expr: &RefExpr| -> SqlResult<RefExpr> {
         let commit = catalog.resolve(warehouse, expr)?.commit;
         Ok(RefExpr { base: RefBase::CommitPrefix(commit.to_string()), steps: Vec::new() })
@@ -252,7 +251,7 @@ async fn table(
     name: &str,
 ) -> SqlResult<super::scan::provider::IcebergTable> {
     let parts = split_dotted(name);
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let target = session.names.find(catalog, &session.ctx, pins, &parts, None)?;
     if target.relation.kind != crate::version::content::ContentKind::Table {
         return Err(SqlError::new(SqlState::WrongObjectType, format!("{name} is not a table")));

@@ -63,7 +63,7 @@ async fn find(
             format!("function {}() does not exist", source.parts.join(".")),
         ));
     }
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let target =
         session.names.find(catalog, &session.ctx, pins, &source.parts, source.at.as_ref())?;
     match target.relation.kind {
@@ -74,7 +74,7 @@ async fn find(
 
 /// A table to read.
 pub(super) async fn table(session: &Session, target: &Target) -> SqlResult<IcebergTable> {
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let metadata = catalog.table_metadata(&target.relation.metadata_location).await?.metadata;
     let warehouse = &session.names.scope.warehouse;
     let policy = catalog.files().policy(warehouse, catalog.options())?;
@@ -102,7 +102,7 @@ async fn view(
             format!("{name} is a view: it has no snapshots of its own"),
         ));
     }
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let metadata = catalog.view_metadata(&target.relation.metadata_location).await?.metadata;
     let version = metadata.current_version().ok_or_else(|| {
         SqlError::new(SqlState::DataCorrupted, format!("view {name} has no current version"))

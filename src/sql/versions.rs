@@ -74,7 +74,7 @@ pub(super) async fn execute(
             session.check_write("DROP BRANCH")?;
             let name = RefName::parse(name)?;
             let warehouse = session.names.scope.warehouse.name.clone();
-            let catalog = &session.engine.catalog;
+            let catalog = session.catalog();
             let gone = catalog.branch_delete(&session.ctx, &warehouse, &name, *cascade, None).await;
             done_unless_missing(gone, *if_exists, "DROP BRANCH")
         }
@@ -82,14 +82,14 @@ pub(super) async fn execute(
             session.check_write("DROP TAG")?;
             let name = RefName::parse(name)?;
             let warehouse = session.names.scope.warehouse.name.clone();
-            let gone = session.engine.catalog.tag_delete(&session.ctx, &warehouse, &name).await;
+            let gone = session.catalog().tag_delete(&session.ctx, &warehouse, &name).await;
             done_unless_missing(gone, *if_exists, "DROP TAG")
         }
         VersionStatement::AssignBranch { name, to } => {
             session.check_write("ASSIGN BRANCH")?;
             let (name, to) = (RefName::parse(name)?, RefExpr::parse(to)?);
             let warehouse = session.names.scope.warehouse.name.clone();
-            let catalog = &session.engine.catalog;
+            let catalog = session.catalog();
             catalog.branch_reset(&session.ctx, &warehouse, &name, &to, None).await?;
             done("ASSIGN BRANCH")
         }
@@ -100,14 +100,14 @@ pub(super) async fn execute(
             }
             let request = merge_request(source, into, *dry_run, options)?;
             let warehouse = session.names.scope.warehouse.name.clone();
-            let merged = session.engine.catalog.merge(&session.ctx, &warehouse, &request).await?;
+            let merged = session.catalog().merge(&session.ctx, &warehouse, &request).await?;
             report(merged)
         }
         VersionStatement::CherryPick { commit, into } => {
             session.check_write("CHERRY PICK")?;
             let (commit, into) = (RefExpr::parse(commit)?, RefName::parse(into)?);
             let warehouse = session.names.scope.warehouse.name.clone();
-            let catalog = &session.engine.catalog;
+            let catalog = session.catalog();
             let picked =
                 catalog.cherry_pick(&session.ctx, &warehouse, &commit, &into, None).await?;
             report(picked)
@@ -116,7 +116,7 @@ pub(super) async fn execute(
             session.check_write("REVERT")?;
             let (commit, on) = (RefExpr::parse(commit)?, RefName::parse(on)?);
             let warehouse = session.names.scope.warehouse.name.clone();
-            let catalog = &session.engine.catalog;
+            let catalog = session.catalog();
             report(catalog.revert(&session.ctx, &warehouse, &commit, &on, None).await?)
         }
         VersionStatement::ShowBranches => {
@@ -178,7 +178,7 @@ async fn create(
         None => system::reference(session)
             .map_err(|error| crate::base::error::Error::invalid(error.message))?,
     };
-    let (catalog, warehouse) = (&session.engine.catalog, &session.names.scope.warehouse.name);
+    let (catalog, warehouse) = (session.catalog(), &session.names.scope.warehouse.name);
     match kind {
         RefKind::Branch => catalog.branch_create(&session.ctx, warehouse, &name, Some(&from)).await,
         RefKind::Tag => catalog.tag_create(&session.ctx, warehouse, &name, Some(&from)).await,
@@ -188,7 +188,7 @@ async fn create(
 /// In the warehouse view the search path becomes the ref; in the ref view the view becomes the ref's.
 fn use_reference(session: &mut Session, reference: &str) -> SqlResult<Outcome> {
     let expr = RefExpr::parse(reference)?;
-    session.engine.catalog.resolve(&session.names.scope.warehouse, &expr)?;
+    session.catalog().resolve(&session.names.scope.warehouse, &expr)?;
     match &mut session.names.scope.view {
         ViewOf::Warehouse => session.names.search_path = vec![quoted_schema(reference)],
         ViewOf::Ref(at) => *at = expr,

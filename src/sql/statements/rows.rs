@@ -46,7 +46,7 @@ pub(super) async fn table(session: &Session, target: &Target) -> SqlResult<Writt
     }
     let (levels, name) = stored(session, target);
     let address = session.names.scope.content(&levels, &name)?;
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let metadata = catalog.table_metadata(&target.relation.metadata_location).await?.metadata;
     let library = spec::table(&metadata)?;
     let schema = table_arrow_schema(library.current_schema())?;
@@ -203,7 +203,7 @@ pub(super) fn check_assignable(
 
 /// Appends rows in one commit and answers how many. Others may write meanwhile.
 async fn append(session: &Session, written: &Written, rows: RowStream) -> SqlResult<u64> {
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let io = catalog.files().io();
     let mut metadata = Arc::clone(&written.metadata);
     let now = catalog.clock().now();
@@ -255,7 +255,7 @@ pub(super) async fn commit(
         requirements: updates.requirements,
         updates: updates.updates,
     };
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     catalog.table_commit(&session.ctx, &session.names.scope, vec![change]).await.map(drop)
 }
 
@@ -266,7 +266,7 @@ pub(super) async fn create_with_rows(
     staged: &TableMetadata,
     rows: RowStream,
 ) -> SqlResult<u64> {
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let now = catalog.clock().now();
     let write = SnapshotWrite::new(catalog.files().io(), staged, catalog.entropy(), now)?;
     let added = write.write_data(rows).await?;
@@ -329,7 +329,7 @@ pub(super) async fn truncate(session: &Session, truncate: &Truncate) -> SqlResul
         return done("TRUNCATE TABLE");
     };
     let written = table(session, &target).await?;
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let now = catalog.clock().now();
     let io = catalog.files().io();
     let write = SnapshotWrite::new(io, &written.metadata, catalog.entropy(), now)?;

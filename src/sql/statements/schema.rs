@@ -30,7 +30,7 @@ pub(super) async fn create(session: &Session, statement: &Statement) -> SqlResul
         return Err(SqlError::unsupported("CREATE SCHEMA … AUTHORIZATION"));
     };
     let levels = levels(session, name)?;
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let scope = &session.names.scope;
     let made = catalog
         .namespace_create(&session.ctx, scope, &levels, std::collections::BTreeMap::new())
@@ -51,7 +51,7 @@ pub(super) async fn drop(session: &Session, statement: &Statement) -> SqlResult<
         return Err(SqlError::unsupported("DROP SCHEMA of several schemas"));
     };
     let levels = levels(session, name)?;
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let gone = catalog.namespace_drop(&session.ctx, &session.names.scope, &levels, *cascade).await;
     allow(gone.map(std::mem::drop), |kind| *if_exists && matches!(kind, ErrorKind::NotFound(_)))?;
     done("DROP SCHEMA")
@@ -59,7 +59,7 @@ pub(super) async fn drop(session: &Session, statement: &Statement) -> SqlResult<
 
 fn levels(session: &Session, name: &ObjectName) -> SqlResult<Vec<String>> {
     let parts = parts_of(name)?;
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     // `lake.sales` names the database first, as PostgreSQL's clients may.
     let parts = match parts.as_slice() {
         [database, rest @ ..] if !rest.is_empty() && *database == session.names.database() => rest,
@@ -90,7 +90,7 @@ pub(super) async fn drop_relations(session: &Session, statement: &Statement) -> 
         return Err(wrong_kind(&target.relation.path.join("."), kind.as_str()));
     }
     let (levels, stored) = stored(session, &target);
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     let gone =
         catalog.content_drop(&session.ctx, &session.names.scope, &levels, &stored, kind).await;
     allow(gone.map(std::mem::drop), |kind| *if_exists && matches!(kind, ErrorKind::NotFound(_)))?;
@@ -112,7 +112,7 @@ pub(super) async fn rename(
         return Err(SqlError::syntax("the new name of a table has no schema: it stays in its own"));
     };
     let (levels, stored) = stored(session, &target);
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     catalog
         .content_rename(
             &session.ctx,
@@ -136,7 +136,7 @@ pub(super) fn existing(
         return Err(SqlError::new(SqlState::ReadOnly, "a version cannot be written"));
     }
     let mut pins = crate::sql::names::Pins::default();
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     match session.names.find(catalog, &session.ctx, &mut pins, &parts, None) {
         Ok(target) => Ok(Some(target)),
         Err(error) if if_exists && error.state == SqlState::UndefinedTable => Ok(None),
@@ -160,5 +160,5 @@ pub(super) fn new_name(session: &Session, name: &ObjectName) -> SqlResult<(Vec<S
     if parts.last().is_some_and(|last| at::decode(last).1.is_some()) {
         return Err(SqlError::new(SqlState::ReadOnly, "a version cannot be written"));
     }
-    session.names.to_write(&session.engine.catalog, &parts)
+    session.names.to_write(session.catalog(), &parts)
 }

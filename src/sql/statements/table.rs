@@ -49,7 +49,7 @@ pub(super) async fn create(
     };
     let Some(query) = &create.query else {
         let columns = columns(session, &create.columns).await?;
-        let catalog = &session.engine.catalog;
+        let catalog = session.catalog();
         let scope = &session.names.scope;
         catalog.table_create(&session.ctx, scope, &levels, request(&columns)?).await?;
         return done("CREATE TABLE");
@@ -61,7 +61,7 @@ pub(super) async fn create(
     let plan = with_values(plan, values)?;
     let plan = types::storable(plan)?;
     let columns = types::nullable(&columns_of(&plan));
-    let catalog = std::sync::Arc::clone(&session.engine.catalog);
+    let catalog = std::sync::Arc::clone(session.catalog());
     let scope = session.names.scope.clone();
     let staged = catalog.table_stage(&session.ctx, &scope, &levels, request(&columns)?).await?;
     let address = scope.content(&levels, &name)?;

@@ -65,7 +65,7 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> SqlRes
                 version,
                 properties: BTreeMap::new(),
             };
-            let catalog = &session.engine.catalog;
+            let catalog = session.catalog();
             catalog.view_create(&session.ctx, &session.names.scope, &levels, request).await?;
         }
         Some(old) => replace(session, &old, &schema, &text, &namespace).await?,
@@ -115,7 +115,7 @@ fn version(text: &str, namespace: &[String], session: &Session) -> SqlResult<Req
 }
 
 fn version_json(text: &str, namespace: &[String], session: &Session) -> serde_json::Value {
-    let now = session.engine.catalog.clock().now().as_micros() / 1000;
+    let now = session.catalog().clock().now().as_micros() / 1000;
     serde_json::json!({
         "version-id": 1,
         "schema-id": 0,
@@ -151,7 +151,7 @@ async fn replace(
         .iter()
         .map(|update| crate::iceberg::view::update::ViewUpdate::parse(&update.to_string()))
         .collect::<Result<Vec<_>, _>>()?;
-    let catalog = &session.engine.catalog;
+    let catalog = session.catalog();
     catalog.view_commit(&session.ctx, &session.names.scope, address, Vec::new(), updates).await?;
     Ok(())
 }
@@ -193,7 +193,7 @@ impl Renamer<'_> {
         if parts.first().is_some_and(|first| first == system::SCHEMA) {
             return Err(SqlError::unsupported(format_args!("a view that reads {name}")));
         }
-        let catalog = &self.session.engine.catalog;
+        let catalog = self.session.catalog();
         let mut pins = Pins::default();
         let found = self.session.names.find(catalog, &self.session.ctx, &mut pins, &parts, None)?;
         if found.address.at.to_string() != self.at {
