@@ -8,7 +8,7 @@ use apache_iceberg::spec::{
     DataContentType, DataFile, DataFileBuilder, DataFileFormat, FormatVersion, ManifestListWriter,
     ManifestWriterBuilder, Struct,
 };
-use arrow::array::{ArrayRef, AsArray as _, RecordBatch};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -150,11 +150,6 @@ impl Lake {
         let table = self.load().await;
         let metadata = nunatak::sql::spec::table(&table.metadata)?;
         IcebergTable::new(Arc::new(reader), policy, metadata, None)
-    }
-
-    /// What a query of the table `t` answers.
-    pub(crate) async fn ask(&self, text: &str) -> SqlResult<Vec<String>> {
-        ask(self.provider().await?, text).await
     }
 }
 

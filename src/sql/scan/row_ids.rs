@@ -138,9 +138,9 @@ impl Positions {
         while positions.len() < rows {
             if self.next.is_empty() {
                 let more = self.live.as_ref().and_then(|live| live.get(self.taken));
-                self.next = more.cloned().ok_or_else(|| {
-                    internal("a data file holds more rows than its footer says")
-                })?;
+                self.next = more
+                    .cloned()
+                    .ok_or_else(|| internal("a data file holds more rows than its footer says"))?;
                 self.taken += 1;
             }
             let missing = (rows - positions.len()) as u64;
