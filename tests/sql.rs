@@ -6,6 +6,10 @@
 mod console;
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/scan_kit.rs"]
+mod scan_kit;
+#[path = "sql/scan_rows.rs"]
+mod scan_rows;
 #[path = "sql/session.rs"]
 mod session;
 #[path = "sql/syntax.rs"]
