@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "sql/changes.rs"]
+mod changes;
 #[path = "sql/console.rs"]
 mod console;
 #[path = "sql/lake.rs"]

@@ -156,6 +156,8 @@ pub const MANIFEST_CACHE_BYTES: u64 = 256 * 1024 * 1024;
 pub const SQL_MEMORY_BYTES: usize = 2 * 1024 * 1024 * 1024;
 /// Rows of one batch.
 pub const SQL_BATCH_ROWS: usize = 8192;
+/// How often a statement that changes rows starts again because another writer of the table was faster.
+pub const STATEMENT_RETRIES_MAX: usize = 10;
 /// How deep views may read views.
 pub const SQL_VIEW_DEPTH_MAX: usize = 32;
 /// Commits that one statement lists.
