@@ -4,6 +4,8 @@
 
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/scan_deletes.rs"]
+mod scan_deletes;
 #[path = "sql/scan_kit.rs"]
 mod scan_kit;
 #[path = "sql/scan_rows.rs"]

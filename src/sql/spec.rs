@@ -10,6 +10,8 @@ use apache_iceberg::arrow::schema_to_arrow_schema;
 use apache_iceberg::spec;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
+use serde_json::Value;
+
 use super::error::{SqlError, SqlResult, SqlState};
 use crate::iceberg::table::metadata::TableMetadata;
 
@@ -18,15 +20,54 @@ use crate::iceberg::table::metadata::TableMetadata;
 /// # Errors
 /// `FeatureNotSupported` if the library cannot hold it.
 pub fn table(metadata: &TableMetadata) -> SqlResult<Arc<spec::TableMetadata>> {
-    serde_json::from_slice(&metadata.to_json()).map(Arc::new).map_err(|error| {
+    let json = metadata.to_json();
+    let unsupported = |what: &dyn std::fmt::Display| {
         SqlError::new(
             SqlState::FeatureNotSupported,
             format!(
-                "the table at {} has a feature that SQL cannot read: {error}",
+                "the table at {} has a feature that SQL cannot read: {what}",
                 metadata.location()
             ),
         )
-    })
+    };
+    let table: spec::TableMetadata =
+        serde_json::from_slice(&json).map_err(|error| unsupported(&error))?;
+    // The library forgets a default that it cannot read.
+    const DEFAULT: &[u8] = b"\"initial-default\"";
+    if json.windows(DEFAULT.len()).any(|part| part == DEFAULT) {
+        let document: Value = serde_json::from_slice(&json).map_err(|error| unsupported(&error))?;
+        let schemas = document.get("schemas").and_then(Value::as_array);
+        for schema in schemas.into_iter().flatten().chain(document.get("schema")) {
+            let id = schema.get("schema-id").and_then(Value::as_i64).unwrap_or_default();
+            let id = i32::try_from(id).unwrap_or_default();
+            let known = table.schema_by_id(id).unwrap_or_else(|| table.current_schema());
+            if let Some(lost) = lost_default(schema, known) {
+                return Err(unsupported(&format_args!("the initial default of column {lost}")));
+            }
+        }
+    }
+    Ok(Arc::new(table))
+}
+
+/// A field of a schema document whose initial default the library does not have.
+fn lost_default(document: &Value, schema: &spec::Schema) -> Option<String> {
+    match document {
+        Value::Object(members) => {
+            let default = members.get("initial-default").filter(|default| !default.is_null());
+            if default.is_some() {
+                let id = members.get("id").and_then(Value::as_i64);
+                let id = id.and_then(|id| i32::try_from(id).ok());
+                let found = id.and_then(|id| schema.field_by_id(id));
+                if found.is_none_or(|field| field.initial_default.is_none()) {
+                    let name = members.get("name").and_then(Value::as_str);
+                    return Some(name.unwrap_or_default().to_owned());
+                }
+            }
+            members.values().find_map(|inner| lost_default(inner, schema))
+        }
+        Value::Array(items) => items.iter().find_map(|inner| lost_default(inner, schema)),
+        _ => None,
+    }
 }
 
 /// An error of the library.
