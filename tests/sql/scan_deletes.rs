@@ -157,8 +157,8 @@ async fn position_deletes() {
     let a = lake.data_file("a.parquet", &rows(0..10), 4).await;
     let b = lake.data_file("b.parquet", &rows(10..17), 3).await;
     let c = lake.data_file("c.parquet", &rows(17..20), 9).await;
-    let deletes = lake.positions("d1.parquet", &[(&a, 0), (&a, 3), (&a, 4), (&b, 6), (&b, 6)]);
-    let deletes = deletes.await;
+    let deleted = [(&a, 0), (&a, 3), (&a, 4), (&b, 6), (&b, 6)];
+    let deletes = lake.positions("d1.parquet", &deleted).await;
     lake.snapshot(&[(1, a.clone()), (1, b.clone()), (1, c.clone()), (1, deletes.clone())]).await;
     assert_eq!(left(&lake).await, [1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18, 19]);
     let places = places(&lake).await;

@@ -52,7 +52,11 @@ fn corrupt(path: &str, what: impl std::fmt::Display) -> SqlError {
 fn unreadable(path: &str, error: impl Into<SqlError>) -> SqlError {
     let error = error.into();
     match error.state {
-        SqlState::InternalError | SqlState::DataException => corrupt(path, error.message),
+        SqlState::InternalError | SqlState::DataException | SqlState::DataCorrupted
+            if !error.message.starts_with(path) =>
+        {
+            corrupt(path, error.message)
+        }
         _ => error,
     }
 }
