@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "sql/console.rs"]
+mod console;
 #[path = "sql/lake.rs"]
 mod lake;
 #[path = "sql/scan_deletes.rs"]
@@ -14,6 +16,8 @@ mod scan_rows;
 mod session;
 #[path = "sql/syntax.rs"]
 mod syntax;
+#[path = "sql/transactions.rs"]
+mod transactions;
 #[path = "sql/write.rs"]
 mod write;
 #[path = "sql/write_changes.rs"]
