@@ -481,6 +481,90 @@ async fn what_is_not_understood_is_refused() {
     refuses(text, DataCorrupted, "cannot be read").await;
 }
 
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_deleted_the_rest_is_left() {
+    let mut dice = Dice(11);
+    for round in 0..12 {
+        let lake = empty("3", &columns()).await;
+        let (mut entries, mut wanted, mut first) = (Vec::new(), Vec::new(), 0);
+        for number in 0..=dice.roll(4) {
+            let count = i64::try_from(1 + dice.roll(60)).unwrap();
+            let group = usize::try_from(1 + dice.roll(20)).unwrap();
+            let range = first..first + count;
+            first += count;
+            let name = format!("{round}-{number}");
+            let (place, batch) = (format!("{name}.parquet"), rows(range.clone()));
+            let file = lake.data_file(&place, &batch, group).await;
+            let density = dice.roll(5);
+            let deleted: Vec<i64> = (0..count).filter(|_| dice.roll(4) < density).collect();
+            entries.push((1, file.clone()));
+            if !deleted.is_empty() {
+                entries.push((
+                    1,
+                    if dice.roll(2) == 0 {
+                        let pairs: Vec<_> = deleted.iter().map(|at| (&file, *at)).collect();
+                        lake.positions(&format!("{name}-d.parquet"), &pairs).await
+                    } else {
+                        let bits: Vec<u64> =
+                            deleted.iter().map(|at| u64::try_from(*at).unwrap()).collect();
+                        lake.vector(&format!("{name}-d.puffin"), &file, &bits).await
+                    },
+                ));
+            }
+            for at in (0..count).filter(|at| !deleted.contains(at)) {
+                wanted.push((number, at, range.start + at));
+            }
+        }
+        lake.snapshot(&entries).await;
+        let ids: Vec<i64> = wanted.iter().map(|(_, _, id)| *id).collect();
+        assert_eq!(left(&lake).await, ids, "{round}");
+        let mut lines: Vec<String> =
+            wanted.iter().map(|(file, at, id)| format!("{file} {at} {id}")).collect();
+        lines.sort_unstable();
+        assert_eq!(places(&lake).await, lines, "{round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_data_files_are_errors() {
+    let lake = empty("3", &columns()).await;
+    let a = lake.data_file("a.parquet", &rows(0..10), 4).await;
+    let bytes = lake.bytes(a.file_path()).await;
+    let mut failed = 0;
+    for (number, at) in (0..bytes.len()).step_by(29).enumerate() {
+        let mut other = bytes.to_vec();
+        other[at] ^= 0x14;
+        let size = other.len() as u64;
+        let path = lake.put(&format!("damaged-{number}.parquet"), other).await;
+        let file = described(DataContentType::Data, path, 10, size).build().unwrap();
+        let vector = lake.vector(&format!("damaged-{number}.puffin"), &file, &[2, 7]).await;
+        lake.snapshot(&[(1, file), (1, vector)]).await;
+        let table = lake.provider().await.unwrap();
+        for table in [table.clone(), table.with_row_ids()] {
+            match ask(table, "SELECT id, name FROM t").await {
+                Err(error) => {
+                    let known = [SqlState::DataCorrupted, SqlState::DataException];
+                    assert!(known.contains(&error.state), "{at} {error:?}");
+                    failed += 1;
+                }
+                Ok(rows) => assert_eq!(rows.len(), 8, "{at} {rows:?}"),
+            }
+        }
+    }
+    assert!(failed > 10, "{failed}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn damaged_files_are_errors_or_the_same_rows() {
     let lake = empty("2", &columns()).await;

@@ -193,6 +193,8 @@ pub(crate) fn context(partitions: usize) -> SessionContext {
     let mut config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(4);
     config.options_mut().execution.parquet.pushdown_filters = true;
     config.options_mut().execution.parquet.reorder_filters = true;
+    // Small files are shared out among partitions, too.
+    config.options_mut().optimizer.repartition_file_min_size = 1;
     SessionContext::new_with_config(config)
 }
 

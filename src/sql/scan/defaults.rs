@@ -64,7 +64,8 @@ fn collect(fields: &[NestedFieldRef], found: &mut BTreeMap<i32, Literal>) {
             Type::Struct(inner) => collect(inner.fields(), found),
             Type::List(list) => collect(std::slice::from_ref(&list.element_field), found),
             Type::Map(map) => {
-                collect(&[map.key_field.clone(), map.value_field.clone()], found);
+                collect(std::slice::from_ref(&map.key_field), found);
+                collect(std::slice::from_ref(&map.value_field), found);
             }
         }
     }
