@@ -8,6 +8,8 @@ mod changes;
 mod console;
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/scan_deletes.rs"]
+mod scan_deletes;
 #[path = "sql/scan_kit.rs"]
 mod scan_kit;
 #[path = "sql/scan_rows.rs"]
