@@ -47,7 +47,7 @@ impl Session {
     }
 
     /// The catalog as this session sees it.
-    pub(super) const fn catalog(&self) -> &Arc<Catalog> {
+    pub(super) fn catalog(&self) -> &Arc<Catalog> {
         &self.engine.catalog
     }
 
