@@ -19,6 +19,7 @@ use super::functions;
 use super::names::Names;
 use super::scan::files::ManifestCache;
 use super::scan::provider::TableReader;
+use super::semantics::{self, Semantics};
 use super::session::Session;
 use crate::auth::context::OpContext;
 use crate::base::limits::{SQL_BATCH_ROWS, SQL_MEMORY_BYTES};
@@ -64,11 +65,14 @@ impl Engine {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(SQL_MEMORY_BYTES)))
             .build_arc()?;
-        let state = SessionStateBuilder::new()
+        let mut state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
+            .with_expr_planners(vec![Arc::new(Semantics::default())])
             .with_default_features()
+            .with_analyzer_rules(semantics::rules())
             .build();
+        semantics::register(&mut state)?;
         let reader = Arc::new(TableReader {
             files: Arc::clone(catalog.files()),
             manifests: ManifestCache::default(),

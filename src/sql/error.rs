@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
 use crate::base::error::{Entity, Error, ErrorKind};
@@ -20,6 +21,22 @@ pub enum SqlState {
     InvalidParameterValue,
     /// A value that its type cannot hold.
     DataException,
+    /// A number that its type cannot hold.
+    NumericValueOutOfRange,
+    /// A division by zero.
+    DivisionByZero,
+    /// A text that is no value of the type it is read as.
+    InvalidTextRepresentation,
+    /// A text that is no date or time.
+    InvalidDatetimeFormat,
+    /// A date or time that its type cannot hold.
+    DatetimeFieldOverflow,
+    /// Two rows where one is allowed.
+    CardinalityViolation,
+    /// A column that is neither grouped nor aggregated.
+    GroupingError,
+    /// A name that several columns have.
+    AmbiguousColumn,
     /// No such table, view or function of tables.
     UndefinedTable,
     /// No such column.
@@ -81,6 +98,14 @@ impl SqlState {
             Self::SyntaxError => "42601",
             Self::InvalidParameterValue => "22023",
             Self::DataException => "22000",
+            Self::NumericValueOutOfRange => "22003",
+            Self::DivisionByZero => "22012",
+            Self::InvalidTextRepresentation => "22P02",
+            Self::InvalidDatetimeFormat => "22007",
+            Self::DatetimeFieldOverflow => "22008",
+            Self::CardinalityViolation => "21000",
+            Self::GroupingError => "42803",
+            Self::AmbiguousColumn => "42702",
             Self::UndefinedTable => "42P01",
             Self::UndefinedColumn => "42703",
             Self::UndefinedFunction => "42883",
@@ -217,6 +242,35 @@ impl From<DataFusionError> for SqlError {
     }
 }
 
+fn state_of_arrow(error: &ArrowError) -> SqlState {
+    match error {
+        ArrowError::DivideByZero => SqlState::DivisionByZero,
+        ArrowError::ArithmeticOverflow(_) => SqlState::NumericValueOutOfRange,
+        ArrowError::InvalidArgumentError(text) if text.contains("Decimal") => {
+            SqlState::NumericValueOutOfRange
+        }
+        ArrowError::ParseError(text) if text.contains("imestamp") || text.contains("date") => {
+            SqlState::InvalidDatetimeFormat
+        }
+        ArrowError::CastError(text) => {
+            let time = ["Date", "Time"].iter().any(|kind| text.contains(kind));
+            match text.starts_with("Cannot cast string") {
+                true if time => SqlState::InvalidDatetimeFormat,
+                true => SqlState::InvalidTextRepresentation,
+                false if text.starts_with("Can't cast value") => SqlState::NumericValueOutOfRange,
+                false => SqlState::DataException,
+            }
+        }
+        _ => SqlState::DataException,
+    }
+}
+
+impl From<ArrowError> for SqlError {
+    fn from(error: ArrowError) -> Self {
+        DataFusionError::from(error).into()
+    }
+}
+
 fn state_of(error: &DataFusionError) -> SqlState {
     use datafusion::common::SchemaError;
     match error {
@@ -224,8 +278,8 @@ fn state_of(error: &DataFusionError) -> SqlState {
         DataFusionError::NotImplemented(_) => SqlState::FeatureNotSupported,
         DataFusionError::SchemaError(schema, _) => match **schema {
             SchemaError::FieldNotFound { .. } => SqlState::UndefinedColumn,
-            SchemaError::AmbiguousReference { .. }
-            | SchemaError::DuplicateQualifiedField { .. }
+            SchemaError::AmbiguousReference { .. } => SqlState::AmbiguousColumn,
+            SchemaError::DuplicateQualifiedField { .. }
             | SchemaError::DuplicateUnqualifiedField { .. } => SqlState::SyntaxError,
         },
         DataFusionError::Plan(text) if text.starts_with("Invalid function") => {
@@ -233,7 +287,8 @@ fn state_of(error: &DataFusionError) -> SqlState {
         }
         DataFusionError::Plan(text) if text.contains("not found") => SqlState::UndefinedTable,
         DataFusionError::Plan(_) | DataFusionError::Configuration(_) => SqlState::SyntaxError,
-        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => SqlState::DataException,
+        DataFusionError::ArrowError(error, _) => state_of_arrow(error),
+        DataFusionError::Execution(_) => SqlState::DataException,
         DataFusionError::ResourcesExhausted(_) => SqlState::OutOfMemory,
         DataFusionError::Collection(errors) => {
             errors.first().map_or(SqlState::InternalError, state_of)

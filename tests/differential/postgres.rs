@@ -24,7 +24,8 @@ impl Postgres {
         };
         let directory = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").unwrap();
         if root() {
-            let done = Command::new("chown").arg("postgres").arg(directory.path()).status().unwrap();
+            let done =
+                Command::new("chown").arg("postgres").arg(directory.path()).status().unwrap();
             assert!(done.success());
         }
         let postgres = Self { directory, binaries };

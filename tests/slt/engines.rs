@@ -46,10 +46,9 @@ impl From<SqlError> for Failure {
 impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
-            Some(told) => Self {
-                state: told.code().code().to_owned(),
-                message: told.message().to_owned(),
-            },
+            Some(told) => {
+                Self { state: told.code().code().to_owned(), message: told.message().to_owned() }
+            }
             None => Self { state: "client".to_owned(), message: error.to_string() },
         }
     }
