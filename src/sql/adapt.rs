@@ -3,33 +3,46 @@
 
 use std::ops::ControlFlow;
 
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
-    SetExpr, SetOperator, SetQuantifier, Statement, TableFactor, TableWithJoins, TimezoneInfo,
-    Value, VisitMut as _, VisitorMut, With,
+    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, JoinConstraint, JoinOperator,
+    ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr, SetOperator, SetQuantifier,
+    Statement, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, TimezoneInfo,
+    UnaryOperator, Value, Values, VisitMut as _, VisitorMut, With,
 };
 
 use super::error::{SqlError, SqlResult};
+use super::syntax::at::SEPARATOR;
 
 /// Puts a statement into words that the planner reads as PostgreSQL does.
 ///
 /// # Errors
 /// `FeatureNotSupported` where there are none.
 pub(super) fn adapt(statement: &mut Statement) -> SqlResult<()> {
-    match statement.visit(&mut Adapter) {
+    match statement.visit(&mut Adapter::default()) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
-struct Adapter;
+#[derive(Default)]
+struct Adapter {
+    /// How many queries got a name of ours.
+    named: usize,
+}
 
 impl VisitorMut for Adapter {
     type Break = SqlError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
-        flow(recursive_columns(query.with.as_mut()).and_then(|()| body(&query.body)))
+        let adapted = recursive_columns(query.with.as_mut()).and_then(|()| body(&query.body));
+        if let SetExpr::Select(select) = query.body.as_mut()
+            && let Some(filter) = &mut select.selection
+        {
+            self.rows_in_query(filter);
+        }
+        flow(adapted)
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<SqlError> {
@@ -40,7 +53,206 @@ impl VisitorMut for Adapter {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
-        flow(expression(expr))
+        flow(self.quantified(expr).and_then(|()| expression(expr)))
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
+        arrays(expr);
+        ControlFlow::Continue(())
+    }
+}
+
+impl Adapter {
+    /// `x > ANY (SELECT …)`: the planner takes columns of the query for those of the same name around it.
+    /// Under a name of its own they are told apart.
+    fn quantified(&mut self, expr: &mut Expr) -> SqlResult<()> {
+        let (Expr::AnyOp { right, .. } | Expr::AllOp { right, .. }) = expr else { return Ok(()) };
+        let Expr::Subquery(query) = right.as_mut() else { return Ok(()) };
+        let columns = vec![Ident::with_quote('"', "value")];
+        let (from, name) = self.named(std::mem::replace(query, Box::new(nothing())), columns);
+        let value = Expr::CompoundIdentifier(vec![name, Ident::with_quote('"', "value")]);
+        **query = selected_from(value, from, None);
+        Ok(())
+    }
+
+    /// `(a, b) IN (SELECT …)` where only true counts, as `EXISTS`.
+    fn rows_in_query(&mut self, filter: &mut Expr) {
+        match filter {
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                self.rows_in_query(left);
+                self.rows_in_query(right);
+            }
+            Expr::Nested(inner) => self.rows_in_query(inner),
+            Expr::InSubquery { expr, subquery, negated: false } => {
+                let Expr::Tuple(values) = expr.as_ref() else { return };
+                let values = values.clone();
+                let column = |at: usize| Ident::with_quote('"', format!("value{at}"));
+                let columns = (0..values.len()).map(column).collect();
+                let query = std::mem::replace(subquery, Box::new(nothing()));
+                let (from, name) = self.named(query, columns);
+                let equal = values.into_iter().enumerate().map(|(at, value)| {
+                    let column = Expr::CompoundIdentifier(vec![name.clone(), column(at)]);
+                    binary(value, BinaryOperator::Eq, column)
+                });
+                let filter_inside = equal.reduce(|a, b| binary(a, BinaryOperator::And, b));
+                let query = selected_from(number("1"), from, filter_inside);
+                *filter = Expr::Exists { subquery: Box::new(query), negated: false };
+            }
+            _ => {}
+        }
+    }
+
+    /// A query as a table with a name that nobody else uses.
+    fn named(&mut self, query: Box<Query>, columns: Vec<Ident>) -> (TableWithJoins, Ident) {
+        self.named += 1;
+        let name = Ident::with_quote('"', format!("query{SEPARATOR}{}", self.named));
+        let columns =
+            columns.into_iter().map(|name| TableAliasColumnDef { name, data_type: None }).collect();
+        let alias = TableAlias { explicit: true, name: name.clone(), columns };
+        let relation = TableFactor::Derived {
+            lateral: false,
+            subquery: query,
+            alias: Some(alias),
+            sample: None,
+        };
+        (TableWithJoins { relation, joins: Vec::new() }, name)
+    }
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::Nested(Box::new(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }))
+}
+
+fn number(text: &str) -> Expr {
+    Expr::Value(Value::Number(text.to_owned(), false).into())
+}
+
+fn nothing() -> Query {
+    query_of(SetExpr::Values(Values {
+        explicit_row: false,
+        value_keyword: false,
+        rows: Vec::new(),
+    }))
+}
+
+fn query_of(body: SetExpr) -> Query {
+    Query {
+        with: None,
+        body: Box::new(body),
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    }
+}
+
+/// `SELECT value FROM from WHERE filter`
+fn selected_from(value: Expr, from: TableWithJoins, filter: Option<Expr>) -> Query {
+    query_of(SetExpr::Select(Box::new(Select {
+        select_token: AttachedToken::empty(),
+        optimizer_hint: None,
+        distinct: None,
+        select_modifiers: None,
+        top: None,
+        top_before_distinct: false,
+        projection: vec![SelectItem::UnnamedExpr(value)],
+        exclude: None,
+        into: None,
+        from: vec![from],
+        lateral_views: Vec::new(),
+        prewhere: None,
+        selection: filter,
+        connect_by: Vec::new(),
+        group_by: GroupByExpr::Expressions(Vec::new(), Vec::new()),
+        cluster_by: Vec::new(),
+        distribute_by: Vec::new(),
+        sort_by: Vec::new(),
+        having: None,
+        named_window: Vec::new(),
+        qualify: None,
+        window_before_qualify: false,
+        value_table_mode: None,
+        flavor: SelectFlavor::Standard,
+    })))
+}
+
+/// Comparisons with the items of an array, of which some may be null.
+fn arrays(expr: &mut Expr) {
+    let (item, array, all) = match expr {
+        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => (left, right, false),
+        Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => (left, right, true),
+        Expr::BinaryOp { left, op: BinaryOperator::PGOverlap, right } => {
+            *expr = call("array_has_any", vec![(**left).clone(), (**right).clone()]);
+            return;
+        }
+        _ => return,
+    };
+    if matches!(**array, Expr::Subquery(_)) {
+        return;
+    }
+    let (item, array) = ((**item).clone(), (**array).clone());
+    let null = || Expr::Value(Value::Null.into());
+    let truth = |value| Expr::Value(Value::Boolean(value).into());
+    let when = |condition, result| CaseWhen { condition, result };
+    let there = Expr::AnyOp {
+        left: Box::new(item.clone()),
+        compare_op: BinaryOperator::Eq,
+        right: Box::new(array.clone()),
+        is_some: false,
+    };
+    let unknown = call(super::arrays::HAS_NULL, vec![array.clone()]);
+    *expr = Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![
+            when(there, truth(!all)),
+            when(Expr::IsNull(Box::new(item)), null()),
+            when(unknown, null()),
+        ],
+        else_result: Some(Box::new(truth(all))),
+    };
+}
+
+/// Rows that are compared, as their columns compared.
+fn rows(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> SqlResult<Option<Expr>> {
+    use BinaryOperator::{And, Eq, Gt, GtEq, Lt, LtEq, NotEq, Or};
+    if !matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq) {
+        return Ok(None);
+    }
+    if left.len() != right.len() {
+        return Err(SqlError::syntax("unequal number of entries in row expressions"));
+    }
+    let pairs = left.iter().cloned().zip(right.iter().cloned());
+    Ok(match op {
+        Eq => pairs.map(|(l, r)| binary(l, Eq, r)).reduce(|a, b| binary(a, And, b)),
+        NotEq => pairs.map(|(l, r)| binary(l, NotEq, r)).reduce(|a, b| binary(a, Or, b)),
+        _ => {
+            let strict = match op {
+                Lt | LtEq => Lt,
+                _ => Gt,
+            };
+            let mut pairs = pairs.rev();
+            let last = pairs.next().map(|(l, r)| binary(l, op.clone(), r));
+            pairs.fold(last, |rest, (l, r)| {
+                let less = binary(l.clone(), strict.clone(), r.clone());
+                let tie = binary(l, Eq, r);
+                rest.map(|rest| binary(less, Or, binary(tie, And, rest)))
+            })
+        }
+    })
+}
+
+/// The columns of a row that is written out.
+fn row(expr: &Expr) -> Option<&[Expr]> {
+    match expr {
+        Expr::Tuple(values) => Some(values),
+        Expr::Nested(inner) => row(inner),
+        _ => None,
     }
 }
 
@@ -125,6 +337,45 @@ fn expression(expr: &mut Expr) -> SqlResult<()> {
     match expr {
         Expr::SimilarTo { .. } => Err(SqlError::unsupported("SIMILAR TO")
             .with_hint("use LIKE, or ~ with a regular expression")),
+        Expr::BinaryOp { left, op, right } => {
+            if let (Some(l), Some(r)) = (row(left), row(right))
+                && let Some(compared) = rows(l, op, r)?
+            {
+                *expr = compared;
+            }
+            Ok(())
+        }
+        Expr::InList { expr: item, list, negated } => {
+            let Some(columns) = row(item) else { return Ok(()) };
+            let mut any = None;
+            for other in list.iter() {
+                let Some(other) = row(other) else {
+                    return Err(SqlError::unsupported("a row in a list of values"));
+                };
+                let equal = rows(columns, &BinaryOperator::Eq, other)?;
+                any = match (any, equal) {
+                    (Some(any), Some(equal)) => Some(binary(any, BinaryOperator::Or, equal)),
+                    (any, equal) => any.or(equal),
+                };
+            }
+            let Some(any) = any else { return Ok(()) };
+            let negated = *negated;
+            *expr = if negated {
+                Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(any) }
+            } else {
+                any
+            };
+            Ok(())
+        }
+        Expr::InSubquery { expr, .. } if row(expr).is_some() => Err(SqlError::unsupported(
+            "a row NOT IN a query, or IN one outside of the conditions of WHERE",
+        )
+        .with_hint("write [NOT] EXISTS (SELECT … WHERE …)")),
+        Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right)
+            if row(left).is_some() || row(right).is_some() =>
+        {
+            Err(SqlError::unsupported("IS [NOT] DISTINCT FROM of rows"))
+        }
         Expr::AtTimeZone { timestamp, time_zone } => {
             *expr = call("timezone", vec![(**time_zone).clone(), (**timestamp).clone()]);
             Ok(())

@@ -4,6 +4,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, BooleanArray};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::average::avg_udaf;
@@ -11,8 +13,8 @@ use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, ReversedUDAF, SetMonotonicity,
-    Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF,
+    SetMonotonicity, Signature, Volatility,
 };
 
 use super::error::{SqlError, SqlState};
@@ -57,18 +59,16 @@ impl Argument {
             DataType::Decimal128((whole + scale.unsigned_abs()).min(DIGITS), scale)
         };
         Some(match data_type {
+            // The same type comes out when it is asked again: a `bigint` would become a numeric then.
             DataType::Int8
             | DataType::Int16
             | DataType::Int32
             | DataType::UInt8
-            | DataType::UInt16 => {
-                if self == Self::Sum {
-                    DataType::Int64
-                } else {
-                    numeric(10, 0)
-                }
-            }
-            DataType::Null => DataType::Int64,
+            | DataType::UInt16
+            | DataType::Null => match self {
+                Self::Sum => DataType::Int32,
+                Self::Average => numeric(10, 0),
+            },
             DataType::Int64 | DataType::UInt32 => numeric(19, 0),
             DataType::UInt64 => numeric(20, 0),
             DataType::Decimal32(precision, scale)
@@ -116,15 +116,20 @@ impl AggregateUDFImpl for Numeric {
     }
 
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(arg_types)
+        match arg_types {
+            [DataType::Int32] => Ok(DataType::Int64),
+            _ => self.inner.return_type(arg_types),
+        }
     }
 
-    fn return_field(&self, arg_fields: &[FieldRef]) -> Result<FieldRef> {
-        self.inner.return_field(arg_fields)
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        self.inner.accumulator(args)
+        let widened = widened(&args);
+        let inner = self.inner.accumulator(args)?;
+        Ok(if widened { Box::new(Widened(inner)) } else { inner })
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
@@ -139,14 +144,18 @@ impl AggregateUDFImpl for Numeric {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        self.inner.create_groups_accumulator(args)
+        let widened = widened(&args);
+        let inner = self.inner.create_groups_accumulator(args)?;
+        Ok(if widened { Box::new(WidenedGroups(inner)) } else { inner })
     }
 
     fn create_sliding_accumulator(
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>> {
-        self.inner.create_sliding_accumulator(args)
+        let widened = widened(&args);
+        let inner = self.inner.create_sliding_accumulator(args)?;
+        Ok(if widened { Box::new(Widened(inner)) } else { inner })
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
@@ -166,5 +175,96 @@ impl AggregateUDFImpl for Numeric {
 
     fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
         self.inner.default_value(data_type)
+    }
+}
+
+fn widened(args: &AccumulatorArgs<'_>) -> bool {
+    args.expr_fields.first().is_some_and(|field| *field.data_type() == DataType::Int32)
+}
+
+fn wide(values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
+    values.iter().map(|values| Ok(cast(values, &DataType::Int64)?)).collect()
+}
+
+/// Adds up `integer` as `bigint`.
+#[derive(Debug)]
+struct Widened(Box<dyn Accumulator>);
+
+impl Accumulator for Widened {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.0.update_batch(&wide(values)?)
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.0.retract_batch(&wide(values)?)
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        self.0.supports_retract_batch()
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.0.merge_batch(states)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.0.state()
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        self.0.evaluate()
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+}
+
+/// Adds up groups of `integer` as `bigint`.
+struct WidenedGroups(Box<dyn GroupsAccumulator>);
+
+impl GroupsAccumulator for WidenedGroups {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        opt_filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.0.update_batch(&wide(values)?, group_indices, opt_filter, total_num_groups)
+    }
+
+    fn merge_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        opt_filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.0.merge_batch(values, group_indices, opt_filter, total_num_groups)
+    }
+
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        opt_filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        self.0.convert_to_state(&wide(values)?, opt_filter)
+    }
+
+    fn supports_convert_to_state(&self) -> bool {
+        self.0.supports_convert_to_state()
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        self.0.evaluate(emit_to)
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        self.0.state(emit_to)
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
     }
 }

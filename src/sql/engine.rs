@@ -62,6 +62,8 @@ impl Engine {
         options.execution.time_zone = Some("+00:00".to_owned());
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
+        // It loses nulls that come first.
+        options.optimizer.enable_topk_aggregation = false;
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(SQL_MEMORY_BYTES)))
             .build_arc()?;

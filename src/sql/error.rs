@@ -237,9 +237,34 @@ impl From<DataFusionError> for SqlError {
                     root => Self::new(state_of(root), message(root)),
                 },
             },
-            other => Self::new(state_of(&other), message(&other)),
+            other => told(&other).unwrap_or_else(|| Self::new(state_of(&other), message(&other))),
         }
     }
+}
+
+/// States in which the engine itself writes an error of ours into a text.
+const WRITTEN: [SqlState; 6] = [
+    SqlState::NumericValueOutOfRange,
+    SqlState::DivisionByZero,
+    SqlState::InvalidTextRepresentation,
+    SqlState::InvalidParameterValue,
+    SqlState::DatetimeFieldOverflow,
+    SqlState::CardinalityViolation,
+];
+
+/// An error of ours that the engine put into a text: where it looks for a function, and where it reads files
+/// and leaves out rows.
+fn told(error: &DataFusionError) -> Option<SqlError> {
+    let text = error.to_string();
+    if let Some((_, rest)) = text.split_once("coercion failed with \"External error: ") {
+        let (message, _) = rest.split_once("\" No function matches")?;
+        return Some(SqlError::new(SqlState::UndefinedFunction, message));
+    }
+    let (_, rest) = text.split_once("External(SqlError { state: ")?;
+    let (state, rest) = rest.split_once(", message: \"")?;
+    let state = WRITTEN.into_iter().find(|known| format!("{known:?}") == state)?;
+    let (message, _) = rest.split_once("\", hint: ")?;
+    Some(SqlError::new(state, message.replace("\\\"", "\"")))
 }
 
 fn state_of_arrow(error: &ArrowError) -> SqlState {
@@ -254,7 +279,7 @@ fn state_of_arrow(error: &ArrowError) -> SqlState {
         }
         ArrowError::CastError(text) => {
             let time = ["Date", "Time"].iter().any(|kind| text.contains(kind));
-            match text.starts_with("Cannot cast string") {
+            match text.starts_with("Cannot cast string") || text.starts_with("Cannot cast value") {
                 true if time => SqlState::InvalidDatetimeFormat,
                 true => SqlState::InvalidTextRepresentation,
                 false if text.starts_with("Can't cast value") => SqlState::NumericValueOutOfRange,
@@ -278,6 +303,10 @@ fn state_of(error: &DataFusionError) -> SqlState {
         DataFusionError::NotImplemented(_) => SqlState::FeatureNotSupported,
         DataFusionError::SchemaError(schema, _) => match **schema {
             SchemaError::FieldNotFound { .. } => SqlState::UndefinedColumn,
+            // A name of the planner's own: two queries in place of values that it cannot tell apart.
+            SchemaError::AmbiguousReference { ref field } if field.name == "__always_true" => {
+                SqlState::FeatureNotSupported
+            }
             SchemaError::AmbiguousReference { .. } => SqlState::AmbiguousColumn,
             SchemaError::DuplicateQualifiedField { .. }
             | SchemaError::DuplicateUnqualifiedField { .. } => SqlState::SyntaxError,
@@ -285,7 +314,25 @@ fn state_of(error: &DataFusionError) -> SqlState {
         DataFusionError::Plan(text) if text.starts_with("Invalid function") => {
             SqlState::UndefinedFunction
         }
+        DataFusionError::Plan(text) if text.contains("No function matches") => {
+            SqlState::UndefinedFunction
+        }
+        DataFusionError::Plan(text)
+            if text.contains("must be in GROUP BY")
+                || text.contains("must appear in the GROUP BY")
+                || text.contains("Aggregate functions are not allowed") =>
+        {
+            SqlState::GroupingError
+        }
+        DataFusionError::Plan(text) if text.starts_with("Correlated scalar subquery must") => {
+            SqlState::FeatureNotSupported
+        }
         DataFusionError::Plan(text) if text.contains("not found") => SqlState::UndefinedTable,
+        DataFusionError::ParquetError(error)
+            if error.to_string().contains("Error evaluating filter predicate") =>
+        {
+            SqlState::DataException
+        }
         DataFusionError::Plan(_) | DataFusionError::Configuration(_) => SqlState::SyntaxError,
         DataFusionError::ArrowError(error, _) => state_of_arrow(error),
         DataFusionError::Execution(_) => SqlState::DataException,

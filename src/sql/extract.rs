@@ -27,23 +27,25 @@ const PRECISION: u8 = 24;
 
 /// `extract`, whose parts are exact numbers.
 pub(super) fn extract() -> Arc<ScalarUDF> {
-    part("extract", true)
+    part("extract", true, Vec::new())
 }
 
 /// `date_part`, whose parts are binary fractions.
 pub(super) fn date_part() -> Arc<ScalarUDF> {
-    part("date_part", false)
+    // The alias too: functions are registered again by their own names, whatever name found them.
+    part("date_part", false, vec!["datepart".to_owned()])
 }
 
-fn part(name: &'static str, exact: bool) -> Arc<ScalarUDF> {
+fn part(name: &'static str, exact: bool, aliases: Vec<String>) -> Arc<ScalarUDF> {
     let signature = Signature::user_defined(Volatility::Immutable);
-    Arc::new(ScalarUDF::from(Part { name, exact, signature }))
+    Arc::new(ScalarUDF::from(Part { name, exact, aliases, signature }))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Part {
     name: &'static str,
     exact: bool,
+    aliases: Vec<String>,
     signature: Signature,
 }
 
@@ -251,6 +253,10 @@ impl ScalarUDFImpl for Part {
 
     fn name(&self) -> &str {
         self.name
+    }
+
+    fn aliases(&self) -> &[String] {
+        &self.aliases
     }
 
     fn signature(&self) -> &Signature {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, GroupByExpr, Ident, Query, SelectItem, SetExpr, Statement,
+    Expr, Function, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, Statement,
 };
 
 use super::bind::folded;
@@ -25,7 +25,7 @@ pub(super) fn give(statement: &mut Statement) {
 }
 
 fn give_query(query: &mut Query) {
-    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let Some(select) = first(query.body.as_mut()) else { return };
     if select.distinct.is_some() && query.order_by.is_some() {
         // Such a query may order by its expressions only, and finds them by their text.
         return;
@@ -59,6 +59,16 @@ fn give_query(query: &mut Query) {
             }
             _ => {}
         }
+    }
+}
+
+/// The query that names the columns of others.
+fn first(body: &mut SetExpr) -> Option<&mut Select> {
+    match body {
+        SetExpr::Select(select) => Some(select),
+        SetExpr::SetOperation { left, .. } => first(left),
+        SetExpr::Query(query) => first(&mut query.body),
+        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod adapt;
 mod aggregates;
+mod arrays;
 mod bind;
 mod casts;
 mod comparisons;

@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
+use datafusion::common::{DFSchema, NullEquality, Result};
 use datafusion::execution::FunctionRegistry as _;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::functions_aggregate::variance::var_samp_udaf;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawWindowExpr};
-use datafusion::logical_expr::{Expr, ScalarUDF};
-use datafusion::optimizer::AnalyzerRule;
+use datafusion::logical_expr::{Expr, LogicalPlan, Operator, ScalarUDF};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
 use super::casts::Casts;
 use super::comparisons::Comparisons;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
-use super::{aggregates, extract, zones};
+use super::{aggregates, arrays, extract, zones};
 
 /// The rules, those that need the types as they were written before the one that settles types.
 pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
@@ -28,6 +30,40 @@ pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(TypeCoercion::new()),
         Arc::new(Casts),
     ]
+}
+
+/// A plan whose types are settled, as they are when it runs.
+///
+/// # Errors
+/// For types that do not go together.
+pub(super) fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let analyzer = Analyzer::with_rules(rules());
+    analyzer.execute_and_check(plan, &ConfigOptions::default(), |_, _| {})
+}
+
+/// Switches off what would answer this plan wrongly: a join for which nulls are equal tells the scan of
+/// one side which values the other has, and that filter leaves out nulls.
+///
+/// # Errors
+/// None for a plan that can be walked.
+pub(super) fn settle(state: &mut SessionState, plan: &LogicalPlan) -> Result<()> {
+    let mut equal = false;
+    plan.apply_with_subqueries(|plan| {
+        equal |= matches!(plan, LogicalPlan::Join(join)
+            if join.null_equality == NullEquality::NullEqualsNull);
+        plan.apply_expressions(|expr| {
+            equal |= expr.exists(|expr| {
+                Ok(matches!(expr, Expr::BinaryExpr(binary)
+                    if binary.op == Operator::IsNotDistinctFrom))
+            })?;
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    if equal {
+        let options = state.config_mut().options_mut();
+        options.optimizer.enable_join_dynamic_filter_pushdown = false;
+    }
+    Ok(())
 }
 
 /// Registers functions, under names that the planner knows for others or not at all.
@@ -42,9 +78,15 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     state.register_udaf(named(bool_and_udaf(), "every"))?;
     state.register_udf(extract::date_part())?;
     state.register_udf(zones::timezone())?;
+    state.register_udf(arrays::has_null())?;
     if let Some(remainder) = Operators::new().remainder() {
         state.register_udf(Arc::new(remainder.as_ref().clone().with_aliases(["mod"])))?;
     }
+    // Both names of the one that is replaced: functions are registered again by their own names,
+    // whatever name found them.
+    let remove = datafusion::functions_nested::remove::array_remove_all_udf();
+    let remove = remove.as_ref().clone().with_aliases(["array_remove", "list_remove"]);
+    state.register_udf(Arc::new(remove))?;
     let signum = datafusion::functions::math::signum();
     state.register_udf(Arc::new(signum.as_ref().clone().with_aliases(["sign"])))?;
     Ok(())

@@ -12,10 +12,12 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::common::{Column, Result, ScalarValue};
+use datafusion::functions_aggregate::count::count;
+use datafusion::logical_expr::expr::Exists;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Expr, LogicalPlan, LogicalPlanBuilder, Signature,
-    Subquery, Volatility,
+    Subquery, Volatility, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -55,6 +57,23 @@ impl SingleRow {
     }
 }
 
+/// `EXISTS` as a value, which the planner only knows as a condition, as a query that counts.
+fn existence(exists: Exists) -> Result<Transformed<Expr>> {
+    let Exists { subquery, negated } = exists;
+    if !subquery.outer_ref_columns.is_empty() {
+        return Ok(Transformed::no(Expr::Exists(Exists { subquery, negated })));
+    }
+    let rows = count(lit(1_i64));
+    let counted = Expr::Column(Column::from_name(rows.schema_name().to_string()));
+    let there = if negated { counted.eq(lit(0_i64)) } else { counted.gt(lit(0_i64)) };
+    let plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery))
+        .limit(0, Some(1))?
+        .aggregate(Vec::<Expr>::new(), vec![rows])?
+        .project(vec![there.alias("exists")])?
+        .build()?;
+    Ok(Transformed::yes(Expr::ScalarSubquery(Subquery { subquery: Arc::new(plan), ..subquery })))
+}
+
 /// Whether a plan has exactly one row.
 fn one_row(plan: &LogicalPlan) -> bool {
     match plan {
@@ -72,9 +91,11 @@ impl AnalyzerRule for SingleRow {
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let done = plan.transform_up_with_subqueries(|plan| {
+            let shown = matches!(plan, LogicalPlan::Projection(_));
             plan.map_expressions(|expr| {
                 expr.transform_up(|expr| match expr {
                     Expr::ScalarSubquery(subquery) => self.subquery(subquery),
+                    Expr::Exists(exists) if shown => existence(exists),
                     other => Ok(Transformed::no(other)),
                 })
             })

@@ -75,12 +75,16 @@ fn unscaled(value: i128, scale: i8) -> Option<i64> {
 pub(super) fn rounded(array: &ArrayRef) -> SqlResult<ArrayRef> {
     Ok(match array.data_type() {
         DataType::Float32 => Arc::new(
-            array.as_primitive::<Float32Type>().unary::<_, Float32Type>(f32::round_ties_even),
+            array
+                .as_primitive::<Float32Type>()
+                .unary::<_, Float32Type>(|value| value.round_ties_even() + 0.0),
         ),
         _ => {
             let floats = cast(array, &DataType::Float64)?;
             Arc::new(
-                floats.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::round_ties_even),
+                floats
+                    .as_primitive::<Float64Type>()
+                    .unary::<_, Float64Type>(|value| value.round_ties_even() + 0.0),
             )
         }
     })

@@ -30,7 +30,8 @@ pub(super) fn read(array: &ArrayRef, to: &DataType) -> SqlResult<ArrayRef> {
             let read = |text: &str| {
                 let value: f32 = text.trim().parse().map_err(|_| invalid(text))?;
                 let lost = value.is_infinite() && text.contains(|c: char| c.is_ascii_digit());
-                if lost { Err(beyond(text)) } else { Ok(value) }
+                // Zero has no sign here.
+                if lost { Err(beyond(text)) } else { Ok(value + 0.0) }
             };
             let values = texts.iter().map(|text| text.map(read).transpose());
             Arc::new(values.collect::<SqlResult<Float32Array>>()?)
@@ -39,7 +40,8 @@ pub(super) fn read(array: &ArrayRef, to: &DataType) -> SqlResult<ArrayRef> {
             let read = |text: &str| {
                 let value: f64 = text.trim().parse().map_err(|_| invalid(text))?;
                 let lost = value.is_infinite() && text.contains(|c: char| c.is_ascii_digit());
-                if lost { Err(beyond(text)) } else { Ok(value) }
+                // Zero has no sign here.
+                if lost { Err(beyond(text)) } else { Ok(value + 0.0) }
             };
             let values = texts.iter().map(|text| text.map(read).transpose());
             Arc::new(values.collect::<SqlResult<Float64Array>>()?)

@@ -20,13 +20,15 @@ struct Operation {
     signature: Signature,
 }
 
+/// The function of an operator.
+pub(super) fn function(operator: Arithmetic) -> Arc<ScalarUDF> {
+    let signature = Signature::user_defined(Volatility::Immutable);
+    Arc::new(ScalarUDF::from(Operation { operator, signature }))
+}
+
 /// The function of each operator.
 pub(super) fn functions() -> Vec<(Arithmetic, Arc<ScalarUDF>)> {
-    let function = |operator| {
-        let signature = Signature::user_defined(Volatility::Immutable);
-        (operator, Arc::new(ScalarUDF::from(Operation { operator, signature })))
-    };
-    Arithmetic::ALL.into_iter().map(function).collect()
+    Arithmetic::ALL.into_iter().map(|operator| (operator, function(operator))).collect()
 }
 
 impl Operation {

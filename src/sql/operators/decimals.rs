@@ -128,8 +128,11 @@ fn rounded(
         number.and_then(i256::to_i128).ok_or_else(out_of_range)
     };
     let ((left, left_scalar), (right, right_scalar)) = (left.get(), right.get());
-    let (left, right) =
-        (left.as_primitive::<Decimal128Type>(), right.as_primitive::<Decimal128Type>());
+    let (Some(left), Some(right)) =
+        (left.as_primitive_opt::<Decimal128Type>(), right.as_primitive_opt::<Decimal128Type>())
+    else {
+        return Err(SqlError::new(SqlState::InternalError, "operands are no exact numbers"));
+    };
     let rows = if left_scalar { right.len() } else { left.len() };
     let at = |array: &PrimitiveArray<Decimal128Type>, scalar: bool, row: usize| {
         let row = if scalar { 0 } else { row };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray as _, Datum, PrimitiveArray, Scalar,
+    Array, ArrayRef, ArrowNativeTypeOp as _, ArrowPrimitiveType, AsArray as _, Datum,
 };
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
@@ -53,6 +53,8 @@ fn typed<T: ArrowPrimitiveType>(
                 check(operator, operand(left, row), operand(right, row), value)?;
             }
         }
+        // Zero has no sign here, since the engine tells the two apart where PostgreSQL does not.
+        return Ok(Arc::new(values.unary::<_, T>(|value| value.add_wrapping(T::Native::ZERO))));
     }
     Ok(result)
 }
@@ -78,10 +80,4 @@ fn check(operator: Arithmetic, left: f64, right: f64, value: f64) -> SqlResult<(
 
 fn out_of_range(what: &str) -> SqlError {
     SqlError::new(SqlState::NumericValueOutOfRange, format!("value out of range: {what}"))
-}
-
-/// One value for all rows.
-pub(super) fn scalar<T: ArrowPrimitiveType>(value: T::Native) -> Scalar<ArrayRef> {
-    let array: ArrayRef = Arc::new(PrimitiveArray::<T>::from_value(value, 1));
-    Scalar::new(array)
 }

@@ -51,3 +51,8 @@ fn division_by_zero() -> SqlError {
 pub(super) fn type_name(data_type: &arrow::datatypes::DataType) -> String {
     types::name(data_type)
 }
+
+/// The function that `-` becomes.
+pub(super) fn minus() -> std::sync::Arc<datafusion::logical_expr::ScalarUDF> {
+    arithmetic::function(Arithmetic::Subtract)
+}

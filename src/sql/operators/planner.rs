@@ -10,6 +10,7 @@ use datafusion::logical_expr::{Expr, ExprFunctionExt as _, ExprSchemable as _, S
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::{Arithmetic, arithmetic};
+use crate::sql::error::SqlError;
 
 /// Plans operators as functions of ours.
 #[derive(Debug)]
@@ -61,7 +62,11 @@ impl ExprPlanner for Operators {
 
     fn plan_window(&self, expr: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>> {
         // PostgreSQL counts rows in signed numbers, which can also be stored and subtracted from.
-        let counts = matches!(expr.func_def.name(), "row_number" | "rank" | "dense_rank" | "ntile");
+        if expr.func_def.name() == "ntile" {
+            // The planner's gives the rows that are over to other groups.
+            return Err(SqlError::unsupported("ntile()").into());
+        }
+        let counts = matches!(expr.func_def.name(), "row_number" | "rank" | "dense_rank");
         if !counts {
             return Ok(PlannerResult::Original(expr));
         }
