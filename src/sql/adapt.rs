@@ -36,6 +36,7 @@ impl VisitorMut for Adapter {
     type Break = SqlError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
+        super::headings::give_query(query);
         let adapted = recursive_columns(query.with.as_mut()).and_then(|()| body(&query.body));
         if let SetExpr::Select(select) = query.body.as_mut()
             && let Some(filter) = &mut select.selection
@@ -63,16 +64,63 @@ impl VisitorMut for Adapter {
 }
 
 impl Adapter {
-    /// `x > ANY (SELECT …)`: the planner takes columns of the query for those of the same name around it.
-    /// Under a name of its own they are told apart.
+    /// `x > ANY (SELECT …)` by the least and the greatest value of the query, and by whether it has nulls.
+    /// The planner's own way takes columns of the query for those of the same name around it.
     fn quantified(&mut self, expr: &mut Expr) -> SqlResult<()> {
-        let (Expr::AnyOp { right, .. } | Expr::AllOp { right, .. }) = expr else { return Ok(()) };
-        let Expr::Subquery(query) = right.as_mut() else { return Ok(()) };
-        let columns = vec![Ident::with_quote('"', "value")];
-        let (from, name) = self.named(std::mem::replace(query, Box::new(nothing())), columns);
-        let value = Expr::CompoundIdentifier(vec![name, Ident::with_quote('"', "value")]);
-        **query = selected_from(value, from, None);
+        use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+        let (left, op, right, all) = match expr {
+            Expr::AnyOp { left, compare_op, right, .. } => (left, compare_op, right, false),
+            Expr::AllOp { left, compare_op, right } => (left, compare_op, right, true),
+            _ => return Ok(()),
+        };
+        let Expr::Subquery(query) = right.as_ref() else { return Ok(()) };
+        let (value, query) = (left.as_ref().clone(), query.clone());
+        // For all is not for any the opposite.
+        let op = match (op, all) {
+            (Eq, false) | (NotEq, true) => {
+                let expr_in =
+                    Expr::InSubquery { expr: Box::new(value), subquery: query, negated: all };
+                *expr = expr_in;
+                return Ok(());
+            }
+            (NotEq, false) | (Eq, true) => NotEq,
+            (Lt, false) | (GtEq, true) => Lt,
+            (LtEq, false) | (Gt, true) => LtEq,
+            (Gt, false) | (LtEq, true) => Gt,
+            (GtEq, false) | (Lt, true) => GtEq,
+            (other, _) => {
+                return Err(SqlError::unsupported(format_args!("{other} ANY or ALL")));
+            }
+        };
+        let compared = |this: &mut Self, call: &str, op| {
+            let end = this.aggregated(&query, |column| function(call, vec![column]));
+            binary(value.clone(), op, end)
+        };
+        let there = match op {
+            Gt | GtEq => compared(self, "min", op),
+            Lt | LtEq => compared(self, "max", op),
+            _ => {
+                let least = compared(self, "min", NotEq);
+                binary(least, BinaryOperator::Or, compared(self, "max", NotEq))
+            }
+        };
+        let rows = || function("count", vec![number("1")]);
+        let empty = binary(self.aggregated(&query, |_| rows()), Eq, number("0"));
+        let nulls = self.aggregated(&query, |column| {
+            binary(rows(), BinaryOperator::Minus, function("count", vec![column]))
+        });
+        let nulls = binary(nulls, Gt, number("0"));
+        let unknown = binary(Expr::IsNull(Box::new(value.clone())), BinaryOperator::Or, nulls);
+        *expr = cases(vec![(there, Some(!all)), (empty, Some(all)), (unknown, None)], all);
         Ok(())
+    }
+
+    /// An aggregate over the only column of a query.
+    fn aggregated(&mut self, query: &Query, aggregate: impl Fn(Expr) -> Expr) -> Expr {
+        let column = Ident::with_quote('"', "value");
+        let (from, name) = self.named(Box::new(query.clone()), vec![column.clone()]);
+        let value = aggregate(Expr::CompoundIdentifier(vec![name, column]));
+        Expr::Subquery(Box::new(selected_from(value, from, None)))
     }
 
     /// `(a, b) IN (SELECT …)` where only true counts, as `EXISTS`.
@@ -186,7 +234,7 @@ fn arrays(expr: &mut Expr) {
         Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => (left, right, false),
         Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => (left, right, true),
         Expr::BinaryOp { left, op: BinaryOperator::PGOverlap, right } => {
-            *expr = call("array_has_any", vec![(**left).clone(), (**right).clone()]);
+            *expr = function("array_has_any", vec![(**left).clone(), (**right).clone()]);
             return;
         }
         _ => return,
@@ -195,27 +243,32 @@ fn arrays(expr: &mut Expr) {
         return;
     }
     let (item, array) = ((**item).clone(), (**array).clone());
-    let null = || Expr::Value(Value::Null.into());
-    let truth = |value| Expr::Value(Value::Boolean(value).into());
-    let when = |condition, result| CaseWhen { condition, result };
     let there = Expr::AnyOp {
         left: Box::new(item.clone()),
         compare_op: BinaryOperator::Eq,
         right: Box::new(array.clone()),
         is_some: false,
     };
-    let unknown = call(super::arrays::HAS_NULL, vec![array.clone()]);
-    *expr = Expr::Case {
+    let unknown = function(super::arrays::HAS_NULL, vec![array.clone()]);
+    let conditions =
+        vec![(there, Some(!all)), (Expr::IsNull(Box::new(item)), None), (unknown, None)];
+    *expr = cases(conditions, all);
+}
+
+/// `CASE` with truth values, of which none is unknown.
+fn cases(conditions: Vec<(Expr, Option<bool>)>, otherwise: bool) -> Expr {
+    let value = |truth: Option<bool>| Expr::Value(truth.map_or(Value::Null, Value::Boolean).into());
+    let conditions = conditions
+        .into_iter()
+        .map(|(condition, truth)| CaseWhen { condition, result: value(truth) })
+        .collect();
+    Expr::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),
         operand: None,
-        conditions: vec![
-            when(there, truth(!all)),
-            when(Expr::IsNull(Box::new(item)), null()),
-            when(unknown, null()),
-        ],
-        else_result: Some(Box::new(truth(all))),
-    };
+        conditions,
+        else_result: Some(Box::new(value(Some(otherwise)))),
+    }
 }
 
 /// Rows that are compared, as their columns compared.
@@ -377,7 +430,7 @@ fn expression(expr: &mut Expr) -> SqlResult<()> {
             Err(SqlError::unsupported("IS [NOT] DISTINCT FROM of rows"))
         }
         Expr::AtTimeZone { timestamp, time_zone } => {
-            *expr = call("timezone", vec![(**time_zone).clone(), (**timestamp).clone()]);
+            *expr = function("timezone", vec![(**time_zone).clone(), (**timestamp).clone()]);
             Ok(())
         }
         Expr::Cast { data_type, .. } => typed(data_type),
@@ -390,7 +443,7 @@ fn expression(expr: &mut Expr) -> SqlResult<()> {
     }
 }
 
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+fn function(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments
         .into_iter()
         .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))

@@ -35,10 +35,6 @@ pub(super) struct Comparisons {
 
 impl Comparisons {
     pub(super) fn new() -> Self {
-        let measure = |of| {
-            let signature = Signature::any(1, Volatility::Immutable);
-            Arc::new(ScalarUDF::from(Length { of, signature }))
-        };
         Self {
             length: measure(Of::Interval),
             size: measure(Of::Bytes),
@@ -127,7 +123,7 @@ impl Comparisons {
             .collect::<Result<Vec<_>>>()?;
         let ends = else_expr.is_some();
         let all = thens.into_iter().chain(else_expr.map(|expr| *expr)).collect();
-        let mut all = alternatives(all, schema);
+        let mut all = alternatives(all, schema, "CASE")?;
         let last = if ends { all.pop().map(Box::new) } else { None };
         let arms = whens.into_iter().zip(all).map(|(w, t)| (Box::new(w), Box::new(t))).collect();
         Ok(Expr::Case(Case::new(expr, arms, last)))
@@ -137,11 +133,11 @@ impl Comparisons {
         let ScalarFunction { func, args } = function;
         let name = func.name().to_owned();
         if matches!(name.as_str(), "coalesce" | "greatest" | "least" | "nullif") {
-            let args = alternatives(args, schema);
+            let args = alternatives(args, schema, &name)?;
             return Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func, args })));
         }
         if args.iter().any(|arg| arg.get_type(schema).is_ok_and(|kind| bytes(&kind))) {
-            if matches!(name.as_str(), "character_length" | "octet_length") {
+            if name == "character_length" {
                 return Ok(Transformed::yes(self.size.call(args)));
             }
             if OF_TEXTS.contains(&name.as_str()) {
@@ -162,6 +158,9 @@ impl Comparisons {
         let (Ok(l), Ok(r)) = (left.get_type(schema), right.get_type(schema)) else {
             return Ok((left, right));
         };
+        if mixed([&l, &r]) {
+            return Ok((doubled(left, &l), doubled(right, &r)));
+        }
         let interval =
             |kind: &DataType| matches!(kind, DataType::Interval(_) | DataType::Duration(_));
         if interval(&l) && interval(&r) {
@@ -202,13 +201,30 @@ fn doubled(expr: Expr, kind: &DataType) -> Expr {
 }
 
 /// Values of which one is taken, exact numbers as binary fractions if there are such.
-fn alternatives(exprs: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
+fn alternatives(exprs: Vec<Expr>, schema: &DFSchema, what: &str) -> SqlResult<Vec<Expr>> {
     let kinds: Vec<DataType> =
         exprs.iter().map(|expr| expr.get_type(schema).unwrap_or(DataType::Null)).collect();
-    if !mixed(&kinds) {
-        return exprs;
-    }
-    exprs.into_iter().zip(&kinds).map(|(expr, kind)| doubled(expr, kind)).collect()
+    let other = kinds.iter().find(|kind| takes(kind)).cloned();
+    let doubles = mixed(&kinds);
+    exprs
+        .into_iter()
+        .zip(&kinds)
+        .map(|(expr, kind)| match &other {
+            Some(other) if text(kind) && written(&expr) => Ok(cast(expr, other.clone())),
+            Some(other) if text(kind) => Err(mismatch(what, other, kind)),
+            _ if doubles => Ok(doubled(expr, kind)),
+            _ => Ok(expr),
+        })
+        .collect()
+}
+
+fn mismatch(what: &str, one: &DataType, other: &DataType) -> SqlError {
+    let (one, other) = (type_name(one), type_name(other));
+    SqlError::new(
+        SqlState::DatatypeMismatch,
+        format!("{what} types {one} and {other} cannot be matched"),
+    )
+    .with_hint("write the conversion out: CAST(… AS …)")
 }
 
 fn bytes(kind: &DataType) -> bool {
@@ -274,9 +290,14 @@ fn union(union: Union) -> Result<LogicalPlan> {
                 let field = input.schema().fields().get(at);
                 field.map_or(DataType::Null, |field| field.data_type().clone())
             };
-            mixed(&union.inputs.iter().map(column).collect::<Vec<_>>())
+            let kinds: Vec<DataType> = union.inputs.iter().map(column).collect();
+            let texts = kinds.iter().find(|kind| text(kind));
+            match (texts, kinds.iter().find(|kind| takes(kind))) {
+                (Some(one), Some(other)) => Err(mismatch("UNION", one, other).into()),
+                _ => Ok(mixed(&kinds)),
+            }
         })
-        .collect();
+        .collect::<Result<_>>()?;
     if !wanted.contains(&true) {
         return Ok(LogicalPlan::Union(union));
     }
@@ -318,9 +339,11 @@ fn takes(kind: &DataType) -> bool {
         )
 }
 
+fn text(kind: &DataType) -> bool {
+    matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
 fn comparable(left: &DataType, right: &DataType, operator: &str) -> SqlResult<()> {
-    let text =
-        |kind: &DataType| matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
     let apart = (text(left) && takes(right))
         || (takes(left) && text(right))
         || (left.is_numeric() && (right.is_temporal() || *right == DataType::Boolean))
@@ -367,6 +390,16 @@ impl AnalyzerRule for Comparisons {
         })?;
         Ok(done.data)
     }
+}
+
+fn measure(of: Of) -> Arc<ScalarUDF> {
+    let signature = Signature::user_defined(Volatility::Immutable);
+    Arc::new(ScalarUDF::from(Length { of, signature }))
+}
+
+/// `octet_length`, of texts and of bytes.
+pub(super) fn octet_length() -> Arc<ScalarUDF> {
+    measure(Of::Bytes)
 }
 
 /// What is measured.
@@ -418,6 +451,24 @@ impl ScalarUDFImpl for Length {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        let undefined = || {
+            let shown: Vec<String> = arg_types.iter().map(type_name).collect();
+            SqlError::new(
+                SqlState::UndefinedFunction,
+                format!("function {}({}) does not exist", self.name(), shown.join(", ")),
+            )
+        };
+        let [one] = arg_types else { return Err(undefined().into()) };
+        Ok(vec![match (self.of, one) {
+            (Of::Interval, _) => one.clone(),
+            (Of::Bytes, DataType::Binary | DataType::LargeBinary) => one.clone(),
+            (Of::Bytes, DataType::BinaryView) => DataType::Binary,
+            (Of::Bytes, kind) if text(kind) || *kind == DataType::Null => DataType::Utf8,
+            _ => return Err(undefined().into()),
+        }])
     }
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {

@@ -340,6 +340,9 @@ fn state_of(error: &DataFusionError) -> SqlState {
         DataFusionError::Collection(errors) => {
             errors.first().map_or(SqlState::InternalError, state_of)
         }
-        _ => SqlState::InternalError,
+        wrapped => match wrapped.find_root() {
+            root if std::ptr::eq(root, wrapped) => SqlState::InternalError,
+            root => state_of(root),
+        },
     }
 }

@@ -24,9 +24,25 @@ pub(super) fn give(statement: &mut Statement) {
     }
 }
 
-fn give_query(query: &mut Query) {
-    let Some(select) = first(query.body.as_mut()) else { return };
-    if select.distinct.is_some() && query.order_by.is_some() {
+/// Gives names to the expressions of a query: an inner one may have two of one name as well.
+pub(super) fn give_query(query: &mut Query) {
+    let ordered = query.order_by.is_some();
+    give_body(&mut query.body, ordered);
+}
+
+fn give_body(body: &mut SetExpr, ordered: bool) {
+    match body {
+        SetExpr::Select(select) => give_select(select, ordered),
+        SetExpr::SetOperation { left, right, .. } => {
+            give_body(left, ordered);
+            give_body(right, ordered);
+        }
+        _ => {}
+    }
+}
+
+fn give_select(select: &mut Select, ordered: bool) {
+    if select.distinct.is_some() && ordered {
         // Such a query may order by its expressions only, and finds them by their text.
         return;
     }
@@ -59,16 +75,6 @@ fn give_query(query: &mut Query) {
             }
             _ => {}
         }
-    }
-}
-
-/// The query that names the columns of others.
-fn first(body: &mut SetExpr) -> Option<&mut Select> {
-    match body {
-        SetExpr::Select(select) => Some(select),
-        SetExpr::SetOperation { left, .. } => first(left),
-        SetExpr::Query(query) => first(&mut query.body),
-        _ => None,
     }
 }
 

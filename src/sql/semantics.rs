@@ -19,7 +19,7 @@ use super::casts::Casts;
 use super::comparisons::Comparisons;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
-use super::{aggregates, arrays, extract, zones};
+use super::{aggregates, arrays, comparisons, extract, zones};
 
 /// The rules, those that need the types as they were written before the one that settles types.
 pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
@@ -79,6 +79,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     state.register_udf(extract::date_part())?;
     state.register_udf(zones::timezone())?;
     state.register_udf(arrays::has_null())?;
+    state.register_udf(comparisons::octet_length())?;
     if let Some(remainder) = Operators::new().remainder() {
         state.register_udf(Arc::new(remainder.as_ref().clone().with_aliases(["mod"])))?;
     }

@@ -1,6 +1,7 @@
 //! Values of Arrow as the texts that PostgreSQL shows, written apart from the door's own.
 
 use arrow::array::{Array, ArrayRef, AsArray as _};
+use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type,
     Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, Time64MicrosecondType, TimeUnit,
@@ -69,6 +70,18 @@ fn value(column: &ArrayRef, row: usize) -> Option<String> {
             interval(0, i32::try_from(micros / day).unwrap(), micros % day)
         }
         DataType::List(_) => list(&column.as_list::<i32>().value(row)),
+        // In units of other lengths, which no table has.
+        DataType::Time32(_) | DataType::Time64(_) => {
+            return value(&cast(column, &DataType::Time64(TimeUnit::Microsecond)).unwrap(), row);
+        }
+        DataType::Timestamp(_, zone) => {
+            let micros = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+            return value(&cast(column, &micros).unwrap(), row);
+        }
+        DataType::Duration(_) => {
+            let micros = DataType::Duration(TimeUnit::Microsecond);
+            return value(&cast(column, &micros).unwrap(), row);
+        }
         other => panic!("no text for {other}"),
     })
 }
