@@ -54,7 +54,7 @@ pub(super) fn bind(statement: &mut Statement) -> SqlResult<Sources> {
 /// # Errors
 /// As [`bind`].
 pub(super) fn bind_over(statement: &mut Statement, target: Option<Target>) -> SqlResult<Sources> {
-    super::tuples::rewrite(statement);
+    super::adapt::adapt(statement)?;
     let mut binder = Binder::default();
     if let Some(target) = target {
         binder.aliases.entry(target.parts).or_default().insert(target.alias);

@@ -21,7 +21,7 @@ use super::settings::Settings;
 use super::stack::roomy;
 use super::syntax::statement::{Body, Parsed};
 use super::transaction::{self, Transaction};
-use super::{bind, headings, settings, statements, tables, versions};
+use super::{bind, headings, semantics, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
 use crate::catalog::Catalog;
 
@@ -102,10 +102,10 @@ impl Session {
                         return statements::describe(self, inner, with, hints).await;
                     }
                     let plan = self.plan((**body).clone()).await?;
-                    return Ok(Description {
-                        parameters: parameters(&plan, hints)?,
-                        columns: Some(columns_of(&plan)),
-                    });
+                    let parameters = parameters(&plan, hints)?;
+                    let unknown = parameters.iter().map(Value::try_from);
+                    let plan = with_values(plan, &unknown.collect::<Result<Vec<_>, _>>()?)?;
+                    return Ok(Description { parameters, columns: Some(columns_of(&plan)) });
                 }
                 Statement::ShowVariable { .. } => Some(settings::columns(body)),
                 other => return statements::describe(self, other, None, hints).await,
@@ -310,7 +310,8 @@ impl Session {
 
     /// The rows of a plan.
     pub(super) async fn stream(&self, plan: LogicalPlan) -> SqlResult<RowStream> {
-        let state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
+        let mut state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
+        semantics::settle(&mut state, &plan)?;
         let stream = DataFrame::new(state, plan).execute_stream().await?;
         let columns = headings::strip(&stream.schema());
         let shown = move |batch: RecordBatch| {
@@ -327,7 +328,7 @@ pub(super) fn columns_of(plan: &LogicalPlan) -> SchemaRef {
     headings::strip(plan.schema().inner())
 }
 
-/// Puts values in place of parameters.
+/// Puts values in place of parameters, and settles the types of the plan.
 pub(super) fn with_values(plan: LogicalPlan, values: &[Value]) -> SqlResult<LogicalPlan> {
     let wanted = plan.get_parameter_names()?.len();
     if wanted > values.len() {
@@ -340,10 +341,10 @@ pub(super) fn with_values(plan: LogicalPlan, values: &[Value]) -> SqlResult<Logi
         ));
     }
     if wanted == 0 {
-        return Ok(plan);
+        return Ok(semantics::typed(plan)?);
     }
     let list = values.iter().cloned().map(Into::into).collect();
-    Ok(plan.with_param_values(ParamValues::List(list))?)
+    Ok(semantics::typed(plan.with_param_values(ParamValues::List(list))?)?)
 }
 
 /// The types of `$1`, `$2`, …: what the client said, what the plan needs, or else text.
