@@ -41,6 +41,7 @@ class Server:
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self.pg = ""
+        self.flight = ""
         self.lines: list[str] = []
         self._ready = threading.Event()
 
@@ -58,9 +59,9 @@ class Server:
         """Starts the process and waits until it says that it listens."""
         self._ready.clear()
         self.lines = []
-        self.url = self.pg = ""
+        self.url = self.pg = self.flight = ""
         command = [str(binary()), "serve", "--data-dir", str(self.data_dir)]
-        command += ["--http", "127.0.0.1:0", "--pg", "127.0.0.1:0"]
+        command += ["--http", "127.0.0.1:0", "--pg", "127.0.0.1:0", "--flight", "127.0.0.1:0"]
         self.process = subprocess.Popen(
             [*command, *self.arguments],
             stdin=subprocess.DEVNULL,
@@ -89,6 +90,8 @@ class Server:
                 self.url = f"http://{found.group(1)}"
             if found := LISTENING_PG.search(line):
                 self.pg = found.group(1)
+            if found := LISTENING_FLIGHT.search(line):
+                self.flight = found.group(1)
             if self.url and (self.pg or "off" in self.arguments):
                 self._ready.set()
 

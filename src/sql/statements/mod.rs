@@ -8,6 +8,7 @@ use super::outcome::{Description, Outcome, Value};
 use super::session::Session;
 use crate::base::error::ErrorKind;
 
+pub(super) mod ingest;
 mod rows;
 mod schema;
 mod table;
