@@ -16,14 +16,14 @@ use super::transaction::Transaction;
 use crate::base::limits::FLIGHT_STATEMENTS_MAX;
 use crate::sql::door::{Cancel, Canceler, Connection, cancel_signal};
 use crate::sql::error::{SqlError, SqlResult, SqlState};
-use crate::sql::outcome::{Outcome, RowStream, TransactionStatus, Value};
+use crate::sql::outcome::{Outcome, RowStream, Value};
 use crate::sql::syntax::statement::Parsed;
 
 /// How many rows a statement changed, if it does not say.
 const UNKNOWN: i64 = -1;
 
 /// Tags of statements that change only their session.
-const OF_THE_SESSION: &[&str] = &["SET", "RESET", "USE", "BEGIN", "START TRANSACTION"];
+const OF_THE_SESSION: &[&str] = &["SET", "RESET", "USE", "BEGIN"];
 
 /// Where a statement runs.
 pub(super) enum Place {
@@ -199,10 +199,15 @@ async fn all(
     let mut count = 0;
     let mut columns: Option<SchemaRef> = None;
     let mut streams = Vec::new();
+    // Outside of a transaction, what several rows of values do is one commit.
+    let group = own && values.len() > 1;
+    if group {
+        session.begin_group();
+    }
     for values in values {
         match session.execute(&statement, values, cancel.clone()).await? {
             Outcome::Done { tag } => {
-                check(session, &tag, own)?;
+                check(&tag, own)?;
                 count = sum(count, affected(&tag));
             }
             Outcome::Rows { columns: found, rows } => {
@@ -225,9 +230,8 @@ async fn all(
 }
 
 /// What a statement leaves in its session must be of some use.
-fn check(session: &dyn Connection, tag: &str, own: bool) -> SqlResult<()> {
-    let idle = session.transaction() == TransactionStatus::Idle;
-    if own && (!idle || OF_THE_SESSION.contains(&tag)) {
+fn check(tag: &str, own: bool) -> SqlResult<()> {
+    if own && OF_THE_SESSION.contains(&tag) {
         return Err(SqlError::new(
             SqlState::FeatureNotSupported,
             format!("{tag} has no effect: outside of a transaction each statement has a session of its own"),

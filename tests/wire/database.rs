@@ -239,6 +239,12 @@ impl Connection for Session {
         Err(SqlError::unsupported("ingestion"))
     }
 
+    fn begin_group(&mut self) {}
+
+    async fn end_group(&mut self) -> SqlResult<()> {
+        Ok(())
+    }
+
     fn failed(&mut self) {
         if self.status == TransactionStatus::Active {
             self.status = TransactionStatus::Failed;

@@ -42,6 +42,7 @@ pub(in crate::flight) fn info(query: CommandGetSqlInfo) -> FlightResult<DataStre
         (SqlInfo::SqlCorrelatedSubqueriesSupported, true),
         (SqlInfo::SqlTransactionsSupported, true),
         (SqlInfo::SqlNamedParametersSupported, false),
+        (SqlInfo::SqlSavepointsSupported, true),
     ] {
         info.append(name, can);
     }

@@ -18,12 +18,14 @@ use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use parking_lot::Mutex;
 
-use super::schema::{existing, new_name};
-use super::{rows, table};
+use super::schema::{existing, new_name, stored};
+use super::{rows, table, wrong_kind};
 use crate::sql::door::{IfMissing, IfThere, Ingest};
 use crate::sql::error::{SqlError, SqlResult, SqlState};
+use crate::sql::names::Target;
 use crate::sql::outcome::RowStream;
 use crate::sql::session::Session;
+use crate::version::content::ContentKind;
 
 /// Puts rows into a table; answers how many.
 pub(in crate::sql) async fn ingest(
@@ -58,8 +60,28 @@ pub(in crate::sql) async fn ingest(
             let stream = session.stream(plan).await?;
             rows::append(session, &written, stream).await
         }
-        IfThere::Replace => Err(SqlError::unsupported("ingestion in place of a table")),
+        IfThere::Replace => {
+            if target.relation.kind != ContentKind::Table {
+                return Err(wrong_kind(&shown, "table"));
+            }
+            // Both in one commit, that of a transaction if there is one.
+            session.begin_group();
+            let made = replace(session, &target, plan).await;
+            if made.is_ok() {
+                session.end_group().await?;
+            }
+            made
+        }
     }
+}
+
+/// Drops a table and makes another one in its place, under the name as it was.
+async fn replace(session: &mut Session, target: &Target, plan: LogicalPlan) -> SqlResult<u64> {
+    let (levels, name) = stored(session, target);
+    let catalog = Arc::clone(session.catalog());
+    let scope = session.names.scope.clone();
+    catalog.content_drop(&session.ctx, &scope, &levels, &name, ContentKind::Table).await?;
+    table::create_from(session, (&levels, &name), plan).await
 }
 
 fn ident(name: &String) -> Ident {
