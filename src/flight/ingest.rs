@@ -3,18 +3,16 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::error::FlightError;
 use arrow_flight::sql::server::PeekableFlightDataStream;
 use arrow_flight::sql::{
     CommandStatementIngest, TableDefinitionOptions, TableExistsOption, TableNotExistOption,
 };
-use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, stream};
 
 use super::caller::Caller;
 use super::door::Shared;
 use super::error::{FlightResult, invalid, panicked, status, unreadable, unsupported};
-use super::rows::{converted, told};
+use super::rows::{converted, sent, told};
 use crate::sql::door::{IfMissing, IfThere, Ingest};
 use crate::sql::error::{SqlError, SqlState};
 
@@ -29,8 +27,7 @@ pub(super) async fn ingest(
     check(caller, &command)?;
     let place = shared.place(caller, command.transaction_id.as_ref()).await?;
 
-    let mut batches =
-        FlightRecordBatchStream::new_from_flight_data(data.map_err(FlightError::from));
+    let mut batches = sent(data);
     // The schema is known once the first rows, or the end, were read.
     let first = AssertUnwindSafe(batches.next()).catch_unwind().await.map_err(|_| panicked())?;
     let first = first.transpose().map_err(|error| status(&unreadable(error)))?;
@@ -51,9 +48,10 @@ pub(super) async fn ingest(
         if_there,
     };
     let done = shared
-        .work(place, move |session, _| async move { session.ingest(ingest, rows).await }.boxed())
+        .statement(place, move |session, _| {
+            async move { session.ingest(ingest, rows).await }.boxed()
+        })
         .await;
-    shared.metrics.sql_statement("flight", done.is_err());
     let count = done?.value;
     i64::try_from(count).map_err(|_| {
         status(&SqlError::new(SqlState::ProgramLimitExceeded, "more rows than can be counted"))

@@ -9,13 +9,11 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
-use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::error::FlightError;
 use arrow_flight::sql::server::PeekableFlightDataStream;
-use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, StreamExt as _};
 
 use super::error::{FlightResult, panicked, status, unreadable};
-use super::rows::{converted, told};
+use super::rows::{converted, sent, told};
 use crate::base::limits::FLIGHT_BOUND_ROWS_MAX;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::outcome::Value;
@@ -42,8 +40,7 @@ pub(super) async fn read(
 }
 
 async fn read_rows(data: PeekableFlightDataStream, types: &[DataType]) -> SqlResult<Option<Bound>> {
-    let mut batches =
-        FlightRecordBatchStream::new_from_flight_data(data.map_err(FlightError::from));
+    let mut batches = sent(data);
     let mut rows = Vec::new();
     let mut bytes = 0;
     while let Some(batch) = batches.next().await {

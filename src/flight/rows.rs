@@ -9,8 +9,10 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow_flight::FlightData;
+use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
+use arrow_flight::sql::server::PeekableFlightDataStream;
 use bytes::Bytes;
 use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _, stream};
 use parking_lot::Mutex;
@@ -130,6 +132,15 @@ pub(super) fn encoded(
         .build(batches.map_err(FlightError::from))
         .map_err(Status::from)
         .boxed()
+}
+
+/// The rows that a client sends. A message that only names what they are for is none of them.
+pub(super) fn sent(data: PeekableFlightDataStream) -> FlightRecordBatchStream {
+    let messages = data.try_filter(|message| {
+        let some = !(message.data_header.is_empty() && message.data_body.is_empty());
+        std::future::ready(some)
+    });
+    FlightRecordBatchStream::new_from_flight_data(messages.map_err(FlightError::from))
 }
 
 /// The columns as clients are told of them.

@@ -103,6 +103,36 @@ impl Shared {
             + Send
             + 'static,
     {
+        self.background(place, work, false).await
+    }
+
+    /// As [`Shared::work`], for a client's own statement, which is counted.
+    pub(super) async fn statement<T, F>(
+        self: &Arc<Self>,
+        place: Place,
+        work: F,
+    ) -> FlightResult<Worked<T>>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut dyn Connection, Cancel) -> BoxFuture<'a, SqlResult<T>>
+            + Send
+            + 'static,
+    {
+        self.background(place, work, true).await
+    }
+
+    async fn background<T, F>(
+        self: &Arc<Self>,
+        place: Place,
+        work: F,
+        counted: bool,
+    ) -> FlightResult<Worked<T>>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut dyn Connection, Cancel) -> BoxFuture<'a, SqlResult<T>>
+            + Send
+            + 'static,
+    {
         let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy())?;
         let (canceler, cancel) = cancel_signal();
         let waiting = Waiting(canceler);
@@ -113,11 +143,15 @@ impl Shared {
         };
         let task = tokio::spawn(async move {
             let _permit = permit;
-            tokio::select! {
+            let worked = tokio::select! {
                 biased;
                 () = shared.is_cut() => Err(stopped()),
                 worked = in_place(place, work, cancel) => worked,
+            };
+            if counted {
+                shared.metrics.sql_statement("flight", worked.is_err());
             }
+            worked
         });
         let worked = match task.await {
             Ok(worked) => worked,
@@ -127,6 +161,9 @@ impl Shared {
                     && let Some(session) = transaction.session.lock().await.as_mut()
                 {
                     session.failed();
+                }
+                if counted {
+                    self.metrics.sql_statement("flight", true);
                 }
                 Err(panicked())
             }
@@ -148,11 +185,10 @@ impl Shared {
             Place::Transaction(transaction) => Some(Arc::clone(transaction)),
         };
         let ran = self
-            .work(place, move |session, cancel| {
+            .statement(place, move |session, cancel| {
                 async move { all(session, source, &values, own, &cancel).await }.boxed()
             })
             .await;
-        self.metrics.sql_statement("flight", ran.is_err());
         let mut ran = ran?.value;
         if let (Some(rows), Some(transaction)) = (&mut ran.rows, transaction) {
             rows.rows =
@@ -223,6 +259,9 @@ async fn all(
                 streams.push(rows);
             }
         }
+    }
+    if group {
+        session.end_group().await?;
     }
     let rows =
         columns.map(|columns| Rows { columns, rows: stream::iter(streams).flatten().boxed() });

@@ -267,7 +267,7 @@ impl FlightSqlService for Service {
 
     async fn do_get_catalogs(&self, query: CommandGetCatalogs, request: Request<Ticket>) -> Data {
         let caller = self.caller(&request)?;
-        metadata::catalogs(&caller, query).map(Response::new)
+        metadata::catalogs(&self.shared, &caller, query).await.map(Response::new)
     }
 
     async fn get_flight_info_schemas(

@@ -3,13 +3,14 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::{Stream, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 use tonic::transport::Server;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
@@ -23,6 +24,8 @@ use crate::telemetry::metrics::Metrics;
 
 /// How often a connection on which nothing moves is asked whether its client is still there.
 const ALIVE: Duration = Duration::from_secs(60);
+/// How long a client may take to close a connection after the server said that nothing more comes.
+const LINGER: Duration = Duration::from_secs(5);
 /// Bytes that a call may send ahead of what was read of it, and all calls of one connection.
 const WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
@@ -94,7 +97,8 @@ fn incoming(
             tracing::debug!("TCP_NODELAY was not set: {error}");
         }
         metrics.sql_connection("flight", true);
-        let connection = Connection { stream, metrics: Arc::clone(&metrics), _place: place };
+        let metrics_of = Arc::clone(&metrics);
+        let connection = Connection { stream, closing: None, metrics: metrics_of, _place: place };
         Some((Ok(connection), (listener, places, metrics)))
     })
 }
@@ -102,6 +106,8 @@ fn incoming(
 /// A connection that has a place, and is counted.
 struct Connection {
     stream: TcpStream,
+    /// Once all was sent: until when the client may take to close its end.
+    closing: Option<Pin<Box<Sleep>>>,
     metrics: Arc<Metrics>,
     _place: OwnedSemaphorePermit,
 }
@@ -155,7 +161,25 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
+    /// Says that nothing more comes, and waits a little for the client to have read it: a connection that
+    /// is closed while its client still sends takes away what the client has not read yet.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.closing.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.closing = Some(Box::pin(tokio::time::sleep(LINGER)));
+        }
+        let mut bytes = [0; 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+        }
+        match &mut self.closing {
+            Some(closing) => closing.as_mut().poll(context).map(Ok),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }

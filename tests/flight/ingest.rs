@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Int32Type};
 use arrow_flight::sql::{
     CommandStatementIngest, TableDefinitionOptions, TableExistsOption, TableNotExistOption,
 };
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use tonic::{Code, Status};
 
 use crate::server::{Client, Server, refused, shown, status};
@@ -172,17 +172,53 @@ async fn rows_of_many_types_come_back_as_they_were() {
 }
 
 #[tokio::test]
-async fn nothing_is_put_if_the_rows_break_off() {
+async fn nothing_is_put_if_the_client_goes_in_the_midst_of_its_rows() {
     let server = Server::start().await;
     let mut client = server.client().await;
     put(&mut client, command("t", CREATE), vec![batch(&[1])]).await.unwrap();
     let before = commits(&mut client).await;
-    let broken: Vec<arrow_flight::error::Result<RecordBatch>> = vec![
-        Ok(batch(&[2])),
-        Err(arrow_flight::error::FlightError::protocol("the client's own failure")),
-    ];
-    let put = client.inner.execute_ingest(command("t", APPEND), stream::iter(broken)).await;
-    put.unwrap_err();
+    let mut other = server.client().await;
+    let endless = stream::iter([Ok(batch(&[2]))]).chain(stream::pending());
+    let putting =
+        tokio::spawn(
+            async move { other.inner.execute_ingest(command("t", APPEND), endless).await },
+        );
+    let failed = || {
+        let text = String::from_utf8(server.metrics.render().unwrap()).unwrap();
+        text.contains(r#"nunatak_sql_statements_total{door="flight",outcome="error"} 1"#)
+    };
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert!(!failed());
+    putting.abort();
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(20), async {
+        while !failed() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    });
+    waited.await.unwrap();
     assert_eq!(client.rows("SELECT count(*) FROM t").await, ["1"]);
     assert_eq!(commits(&mut client).await, before);
+}
+
+#[tokio::test]
+async fn another_table_takes_the_place_in_one_commit() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    let replace = (TableNotExistOption::Create, TableExistsOption::Replace);
+    assert_eq!(put(&mut client, command("t", replace), vec![batch(&[1, 2])]).await.unwrap(), 2);
+    let before: u64 = commits(&mut client).await.parse().unwrap();
+    let other: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
+    let rows = RecordBatch::try_from_iter([("word", other)]).unwrap();
+    assert_eq!(put(&mut client, command("t", replace), vec![rows]).await.unwrap(), 1);
+    assert_eq!(commits(&mut client).await, (before + 1).to_string());
+    assert_eq!(client.rows("SELECT * FROM t").await, ["x"]);
+    assert_eq!(client.rows("SELECT id FROM t AT REF 'main~1' ORDER BY id").await, ["1", "2"]);
+    // What cannot be put leaves the old one.
+    let duration: ArrayRef = Arc::new(arrow::array::DurationSecondArray::from(vec![1]));
+    let rows = RecordBatch::try_from_iter([("d", duration)]).unwrap();
+    put(&mut client, command("t", replace), vec![rows]).await.unwrap_err();
+    assert_eq!(client.rows("SELECT * FROM t").await, ["x"]);
+    client.update("CREATE VIEW v AS SELECT 1 AS one").await.unwrap();
+    let view = put(&mut client, command("v", replace), vec![batch(&[1])]).await;
+    refused(view, Code::InvalidArgument, "42809");
 }

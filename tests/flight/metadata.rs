@@ -1,11 +1,10 @@
 //! What clients ask about the server and what is on it.
 
-use arrow::array::{Array as _, AsArray as _};
+use arrow_flight::FlightInfo;
 use arrow_flight::sql::{
     CommandGetCrossReference, CommandGetExportedKeys, CommandGetImportedKeys,
     CommandGetPrimaryKeys, CommandGetXdbcTypeInfo, SqlInfo,
 };
-use arrow_flight::{FlightInfo, IpcMessage};
 use tonic::Code;
 
 use crate::server::{Client, Server, refused, shown};
@@ -86,11 +85,4 @@ async fn the_database_is_the_catalog() {
     client.inner.set_header("database", "nix");
     let info = client.inner.get_catalogs().await.unwrap();
     refused(client.read(&info).await, Code::NotFound, "3D000");
-}
-
-/// The columns that a row of `GetTables` tells.
-fn columns_of(bytes: &[u8]) -> Vec<String> {
-    let message = IpcMessage(bytes.to_vec().into());
-    let schema = arrow::datatypes::Schema::try_from(message).unwrap();
-    schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect()
 }

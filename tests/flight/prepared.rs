@@ -25,13 +25,14 @@ async fn run(
     let mut client = server.client().await;
     let mut statement = client.inner.prepare(text.to_owned(), None).await.map_err(status)?;
     statement.set_parameters(bound).unwrap();
-    let info = statement.execute().await.map_err(status)?;
+    let info = statement.execute().await.map_err(status);
+    statement.close().await.unwrap();
+    let info = info?;
     let told = info.clone().try_decode_schema().unwrap();
     let batches = client.read(&info).await?;
     if let Some(batch) = batches.first() {
         assert_eq!(told.fields(), batch.schema().fields());
     }
-    statement.close().await.unwrap();
     Ok(shown(&batches))
 }
 
@@ -70,7 +71,7 @@ async fn values_stand_wherever_a_value_can() {
     refused(bad, Code::InvalidArgument, "22000");
     let two = run(&server, "SELECT $1 + 1", values(vec![int(1), int(2)])).await;
     refused(two, Code::InvalidArgument, "22023");
-    server.holds(NOTHING).await;
+    assert_eq!(server.door.held(), NOTHING);
 }
 
 trait MapToStrings {
@@ -95,7 +96,11 @@ async fn each_row_of_values_runs_the_statement_once() {
     let mut insert =
         client.inner.prepare("INSERT INTO t VALUES ($1, $2)".to_owned(), None).await.unwrap();
     insert.set_parameters(batch.clone()).unwrap();
+    let commits = "SELECT count(*) FROM system.log('main')";
+    let before: u64 = client.rows(commits).await[0].parse().unwrap();
     assert_eq!(insert.execute_update().await.unwrap(), 3);
+    // All of them are one commit, or none is there.
+    assert_eq!(client.rows(commits).await, [(before + 1).to_string()]);
     assert_eq!(client.rows("SELECT * FROM t ORDER BY id").await, ["1|a", "2|∅", "3|c"]);
     // No rows of values are not the same as no values.
     insert.set_parameters(batch.slice(0, 0)).unwrap();

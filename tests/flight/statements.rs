@@ -19,7 +19,7 @@ const ENDLESS: &str =
 async fn a_query_is_run_once_and_read_once() {
     let server = Server::start().await;
     let mut client = server.client().await;
-    let info = client.info("SELECT 1 AS a, 'x' AS b, NULL AS c").await.unwrap();
+    let info = client.info("SELECT 1 AS a, 'x' AS b, CAST(NULL AS int) AS c").await.unwrap();
     let columns = info.clone().try_decode_schema().unwrap();
     let names: Vec<_> = columns.fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(names, ["a", "b", "c"]);

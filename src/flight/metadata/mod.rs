@@ -11,6 +11,7 @@ use arrow_flight::sql::{CommandGetCatalogs, CommandGetTableTypes};
 use futures::stream;
 
 use super::caller::Caller;
+use super::door::Shared;
 use super::error::{FlightResult, internal};
 use super::rows::{DataStream, encoded};
 
@@ -27,7 +28,13 @@ const TABLE: &str = "TABLE";
 const VIEW: &str = "VIEW";
 
 /// The one catalog that a session sees: its database.
-pub(super) fn catalogs(caller: &Caller, query: CommandGetCatalogs) -> FlightResult<DataStream> {
+pub(super) async fn catalogs(
+    shared: &Shared,
+    caller: &Caller,
+    query: CommandGetCatalogs,
+) -> FlightResult<DataStream> {
+    // Tells if it is not there.
+    drop(shared.own(caller).await?);
     let mut builder = query.into_builder();
     builder.append(caller.database.as_str());
     one(builder.build())
