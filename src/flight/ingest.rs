@@ -7,14 +7,16 @@ use arrow_flight::sql::server::PeekableFlightDataStream;
 use arrow_flight::sql::{
     CommandStatementIngest, TableDefinitionOptions, TableExistsOption, TableNotExistOption,
 };
+use futures::future::ready;
 use futures::{FutureExt as _, StreamExt as _, stream};
+use tokio::sync::{mpsc, oneshot};
 
 use super::caller::Caller;
 use super::door::Shared;
 use super::error::{FlightResult, invalid, panicked, status, unreadable, unsupported};
 use super::rows::{converted, sent, told};
 use crate::sql::door::{IfMissing, IfThere, Ingest};
-use crate::sql::error::{SqlError, SqlState};
+use crate::sql::error::{SqlError, SqlResult, SqlState};
 
 /// `CommandStatementIngest`; answers how many rows were put.
 pub(super) async fn ingest(
@@ -36,9 +38,11 @@ pub(super) async fn ingest(
         .map(|columns| told(columns))
         .ok_or_else(|| invalid("the stream of rows has no schema"))?;
     let shown = Arc::clone(&columns);
+    let (ask, mut asked) = mpsc::channel(1);
     let rows = stream::iter(first.map(Ok))
         .chain(batches)
         .map(move |batch| converted(&batch.map_err(unreadable)?, &shown))
+        .chain(stream::once(confirmed(ask)).filter_map(|confirmed| ready(confirmed.err().map(Err))))
         .boxed();
     let ingest = Ingest {
         schema: command.schema.filter(|schema| !schema.is_empty()),
@@ -47,15 +51,39 @@ pub(super) async fn ingest(
         if_missing,
         if_there,
     };
-    let done = shared
-        .statement(place, move |session, _| {
-            async move { session.ingest(ingest, rows).await }.boxed()
-        })
-        .await;
+    let putting = shared.statement(place, move |session, _| {
+        async move { session.ingest(ingest, rows).await }.boxed()
+    });
+    let mut putting = std::pin::pin!(putting);
+    let done = loop {
+        tokio::select! {
+            done = &mut putting => break done,
+            Some(question) = asked.recv() => confirm(question).await,
+        }
+    };
     let count = done?.value;
     i64::try_from(count).map_err(|_| {
         status(&SqlError::new(SqlState::ProgramLimitExceeded, "more rows than can be counted"))
     })
+}
+
+/// Fails unless the client has ended its rows by itself. A call that it gives up looks like one that it
+/// ends: only who answers the call is told, by being dropped.
+async fn confirmed(ask: mpsc::Sender<oneshot::Sender<()>>) -> SqlResult<()> {
+    let (question, answer) = oneshot::channel();
+    let asked = ask.send(question).await.is_ok();
+    if asked && answer.await.is_ok() {
+        return Ok(());
+    }
+    Err(SqlError::new(SqlState::QueryCanceled, "the client gave the call up"))
+}
+
+/// Answers that question, once it was seen that the call still stands.
+async fn confirm(question: oneshot::Sender<()>) {
+    tokio::task::yield_now().await;
+    if question.send(()).is_err() {
+        tracing::debug!("nobody waits for the end of the rows any more");
+    }
 }
 
 fn modes(options: Option<TableDefinitionOptions>) -> FlightResult<(IfMissing, IfThere)> {

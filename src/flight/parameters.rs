@@ -55,6 +55,8 @@ async fn read_rows(data: PeekableFlightDataStream, types: &[DataType]) -> SqlRes
         bytes += batch.get_array_memory_size();
         append(&mut rows, &batch, types)?;
     }
+    // A call that the client gives up looks like one that it ends. Then this is not polled again.
+    tokio::task::yield_now().await;
     let columns = batches.schema().map_or(0, |schema| schema.fields().len());
     if columns == 0 {
         return Ok(None);
