@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import itertools
+import subprocess
+import sys
 import threading
+import time
 import uuid
 
 import adbc_driver_flightsql.dbapi as flightsql
@@ -145,6 +148,65 @@ def test_ingestion(db, table):
     run(db, f"CREATE BRANCH b_{table} FROM main")
     assert ingest("append", db_schema_name=f"b_{table}") == 3
     assert (count(db, table), count(db, f"b_{table}.{table}")) == (9, 12)
+
+
+def test_another_table_takes_the_place(db, table):
+    with db.cursor() as cursor:
+        assert cursor.adbc_ingest(table, pa.table({"id": [1, 2]}), mode="replace") == 2
+        before = commits(db)
+        assert cursor.adbc_ingest(table, pa.table({"word": ["x"]}), mode="replace") == 1
+    assert commits(db) == before + 1
+    assert run(db, f"SELECT * FROM {table}") == [("x",)]
+    assert run(db, f"SELECT * FROM {table} AT REF 'main~1' ORDER BY id") == [(1,), (2,)]
+
+
+def test_a_transaction_is_one_commit_or_nothing(db, connect, table):
+    run(db, f"CREATE TABLE {table} (id bigint)")
+    before = commits(db)
+    writer = connect(autocommit=False)
+    for end, rows, made in [(writer.rollback, 0, 0), (writer.commit, 6, 1)]:
+        run(writer, f"INSERT INTO {table} VALUES (1), (2)")
+        with writer.cursor() as cursor:
+            cursor.executemany(f"INSERT INTO {table} VALUES ($1)", [(3,), (4,), (5,), (6,)])
+        run(writer, f"CREATE TABLE {table}_b AS SELECT count(*) AS n FROM {table}")
+        assert run(writer, f"SELECT n FROM {table}_b") == [(6,)]
+        assert count(db, table) == 0
+        end()
+        assert count(db, table) == rows
+        assert commits(db) == before + made
+    run(writer, f"INSERT INTO {table} VALUES (7)")
+    run(db, f"INSERT INTO {table} VALUES (8)")
+    with pytest.raises(flightsql.Error, match="40001"):
+        writer.commit()
+    assert count(db, table) == 7
+
+
+def test_nothing_is_put_by_a_client_that_is_killed(server, db, table):
+    """In the midst of its rows; the server cannot tell such an end from an orderly one by the rows alone."""
+    run(db, f"CREATE TABLE {table} (id bigint)")
+    before = commits(db)
+    program = f"""
+import os, signal, sys
+import pyarrow as pa
+import adbc_driver_flightsql.dbapi as flightsql
+
+schema = pa.schema([("id", pa.int64())])
+
+def batches():
+    for number in range(1_000_000):
+        if number == 50:
+            print("sending", flush=True)
+            {{}}
+        yield pa.record_batch([pa.array(range(1000))], schema=schema)
+
+with flightsql.connect("grpc://{server.flight}", autocommit=True) as db, db.cursor() as cursor:
+    cursor.adbc_ingest("{table}", pa.RecordBatchReader.from_batches(schema, batches()), mode="append")
+"""
+    for end in ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(1)", "raise RuntimeError('of the client')"]:
+        done = subprocess.run([sys.executable, "-c", program.format(end)], capture_output=True, text=True, timeout=60)
+        assert "sending" in done.stdout and done.returncode != 0, done
+    time.sleep(1)
+    assert (count(db, table), commits(db)) == (0, before)
 
 
 def test_frames_go_in_and_out(db, table):

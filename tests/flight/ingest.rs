@@ -9,7 +9,8 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Int32Type};
 use arrow_flight::sql::{
-    CommandStatementIngest, TableDefinitionOptions, TableExistsOption, TableNotExistOption,
+    CommandStatementIngest, EndTransaction, TableDefinitionOptions, TableExistsOption,
+    TableNotExistOption,
 };
 use futures::{StreamExt as _, stream};
 use tonic::{Code, Status};
@@ -221,4 +222,22 @@ async fn another_table_takes_the_place_in_one_commit() {
     client.update("CREATE VIEW v AS SELECT 1 AS one").await.unwrap();
     let view = put(&mut client, command("v", replace), vec![batch(&[1])]).await;
     refused(view, Code::InvalidArgument, "42809");
+}
+
+#[tokio::test]
+async fn rows_can_be_a_part_of_a_transaction() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    put(&mut client, command("t", CREATE), vec![batch(&[1])]).await.unwrap();
+    let handle = client.inner.begin_transaction().await.unwrap();
+    let inside =
+        CommandStatementIngest { transaction_id: Some(handle.clone()), ..command("t", APPEND) };
+    assert_eq!(put(&mut client, inside.clone(), vec![batch(&[2])]).await.unwrap(), 1);
+    let replace = (TableNotExistOption::Fail, TableExistsOption::Replace);
+    let other =
+        CommandStatementIngest { transaction_id: inside.transaction_id, ..command("t", replace) };
+    assert_eq!(put(&mut client, other, vec![batch(&[3, 4])]).await.unwrap(), 2);
+    assert_eq!(client.rows("SELECT id FROM t").await, ["1"]);
+    client.inner.end_transaction(handle, EndTransaction::Commit).await.unwrap();
+    assert_eq!(client.rows("SELECT id FROM t ORDER BY id").await, ["3", "4"]);
 }
