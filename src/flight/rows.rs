@@ -207,7 +207,9 @@ pub(super) fn converted(batch: &RecordBatch, columns: &SchemaRef) -> SqlResult<R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, AsArray as _, DictionaryArray, StringViewArray, StructArray};
+    use arrow::array::{
+        Array as _, ArrayRef, AsArray as _, DictionaryArray, StringViewArray, StructArray,
+    };
     use arrow::datatypes::Int32Type;
 
     #[test]
@@ -218,6 +220,7 @@ mod tests {
         let nested: ArrayRef =
             Arc::new(StructArray::from(vec![(Arc::new(inner.clone()), Arc::clone(&view))]));
         let dictionary: DictionaryArray<Int32Type> = vec![Some("x"), None].into_iter().collect();
+        let dictionary: ArrayRef = Arc::new(dictionary);
         let fields = vec![
             inner,
             Field::new("s", nested.data_type().clone(), true),
@@ -225,8 +228,7 @@ mod tests {
         ];
         let columns = Arc::new(Schema::new(fields));
         let batch =
-            RecordBatch::try_new(Arc::clone(&columns), vec![view, nested, Arc::new(dictionary)])
-                .unwrap();
+            RecordBatch::try_new(Arc::clone(&columns), vec![view, nested, dictionary]).unwrap();
         let told = told(&columns);
         let shown = converted(&batch, &told).unwrap();
         assert_eq!(*shown.column(0).data_type(), DataType::Utf8);
