@@ -71,8 +71,6 @@ pub enum SqlState {
     NoActiveTransaction,
     /// No such savepoint.
     InvalidSavepoint,
-    /// One row met several where one is allowed.
-    CardinalityViolation,
     /// The transaction has failed and waits for its end.
     InFailedTransaction,
     /// Somebody else changed the same thing.
@@ -109,7 +107,6 @@ impl SqlState {
             Self::InvalidTextRepresentation => "22P02",
             Self::InvalidDatetimeFormat => "22007",
             Self::DatetimeFieldOverflow => "22008",
-            Self::CardinalityViolation => "21000",
             Self::GroupingError => "42803",
             Self::AmbiguousColumn => "42702",
             Self::UndefinedTable => "42P01",

@@ -8,7 +8,8 @@ use super::outcome::{Description, Outcome, Value};
 use super::session::Session;
 use crate::base::error::ErrorKind;
 
-pub(super) mod change;
+mod change;
+pub(super) mod ingest;
 mod rows;
 mod schema;
 mod table;

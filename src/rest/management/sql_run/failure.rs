@@ -40,7 +40,6 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::InvalidTextRepresentation
         | SqlState::InvalidDatetimeFormat
         | SqlState::DatetimeFieldOverflow
-        | SqlState::CardinalityViolation
         | SqlState::GroupingError
         | SqlState::AmbiguousColumn
         | SqlState::UndefinedTable
