@@ -9,6 +9,7 @@ mod defaults;
 pub mod deletes;
 pub mod files;
 pub mod provider;
+mod readers;
 mod row_ids;
 mod statistics;
 
