@@ -244,6 +244,7 @@ fn state_of(error: &DataFusionError) -> SqlState {
         DataFusionError::Plan(_) | DataFusionError::Configuration(_) => SqlState::SyntaxError,
         DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => SqlState::DataException,
         DataFusionError::ResourcesExhausted(_) => SqlState::OutOfMemory,
+        DataFusionError::ParquetError(_) => SqlState::DataCorrupted,
         DataFusionError::Collection(errors) => {
             errors.first().map_or(SqlState::InternalError, state_of)
         }

@@ -24,6 +24,7 @@ pub mod syntax;
 mod system;
 mod tables;
 mod transaction;
+mod tuples;
 mod types;
 mod versions;
 pub mod write;
