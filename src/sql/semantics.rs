@@ -19,7 +19,7 @@ use super::casts::Casts;
 use super::comparisons::Comparisons;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
-use super::{aggregates, arrays, comparisons, extract, zones};
+use super::{aggregates, arrays, comparisons, extract, extremes, rounding, zones};
 
 /// The rules, those that need the types as they were written before the one that settles types.
 pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
@@ -68,7 +68,7 @@ pub(super) fn settle(state: &mut SessionState, plan: &LogicalPlan) -> Result<()>
 
 /// Registers functions, under names that the planner knows for others or not at all.
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
-    for function in aggregates::functions() {
+    for function in aggregates::functions().into_iter().chain(extremes::functions()) {
         state.register_udaf(function)?;
     }
     let named = |function: Arc<datafusion::logical_expr::AggregateUDF>, name| {
@@ -80,6 +80,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     state.register_udf(zones::timezone())?;
     state.register_udf(arrays::has_null())?;
     state.register_udf(comparisons::octet_length())?;
+    state.register_udf(rounding::round())?;
     if let Some(remainder) = Operators::new().remainder() {
         state.register_udf(Arc::new(remainder.as_ref().clone().with_aliases(["mod"])))?;
     }

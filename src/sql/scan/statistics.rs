@@ -140,9 +140,6 @@ pub(super) fn summary(files: &[(LiveFile, Arc<Statistics>)], schema: &SchemaRef)
 fn of_column(files: &[(LiveFile, Arc<Statistics>)], column: usize) -> ColumnStatistics {
     let columns: Vec<&ColumnStatistics> =
         files.iter().filter_map(|(_, known)| known.column_statistics.get(column)).collect();
-    let nulls = columns
-        .iter()
-        .try_fold(0_usize, |sum, column| sum.checked_add(*column.null_count.get_value()?));
     let bound = |of: fn(&ColumnStatistics) -> &Precision<ScalarValue>, greatest: bool| {
         let mut found: Option<ScalarValue> = None;
         for column in &columns {
@@ -161,7 +158,8 @@ fn of_column(files: &[(LiveFile, Arc<Statistics>)], column: usize) -> ColumnStat
         found
     };
     ColumnStatistics {
-        null_count: nulls.map_or(Precision::Absent, Precision::Exact),
+        // Joins subtract nulls from the rows that they expect, which may be none.
+        null_count: Precision::Absent,
         min_value: bound(|column| &column.min_value, false)
             .map_or(Precision::Absent, Precision::Inexact),
         max_value: bound(|column| &column.max_value, true)
