@@ -36,11 +36,13 @@ fn not_in(expr: Expr, subquery: Subquery, schema: &DFSchema) -> Result<Expr> {
         }
         other => Ok(Transformed::no(other)),
     })?;
-    let plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery))
-        .alias(format!("items{SEPARATOR}"))?
-        .build()?;
+    let plan = Arc::unwrap_or_clone(subquery.subquery);
     let (qualifier, field) = plan.schema().qualified_field(0);
     let item = Expr::Column(Column::from((qualifier, field)));
+    // Under a name of its own: that of the column may be there outside as well.
+    let name = format!("item{SEPARATOR}");
+    let plan = LogicalPlanBuilder::from(plan).project([item.alias(name.clone())])?.build()?;
+    let item = Expr::Column(Column::from_name(name));
     let apart = Expr::IsNotFalse(Box::new(outer.data.eq(item)));
     let plan = LogicalPlanBuilder::from(plan).filter(apart)?.build()?;
     let outer_ref_columns = plan.all_out_ref_exprs();
