@@ -6,9 +6,9 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::catalog::TableProvider;
 use datafusion::common::ParamValues;
-use datafusion::dataframe::DataFrame;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement as Planned;
 use datafusion::sql::sqlparser::ast::Statement;
 use futures::StreamExt as _;
@@ -310,9 +310,11 @@ impl Session {
 
     /// The rows of a plan.
     pub(super) async fn stream(&self, plan: LogicalPlan) -> SqlResult<RowStream> {
-        let mut state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
-        semantics::settle(&mut state, &plan)?;
-        let stream = DataFrame::new(state, plan).execute_stream().await?;
+        let state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
+        let plan = state.optimize(&plan)?;
+        let state = semantics::settled(state, &plan)?;
+        let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+        let stream = execute_stream(physical, state.task_ctx())?;
         let columns = headings::strip(&stream.schema());
         let shown = move |batch: RecordBatch| {
             let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
