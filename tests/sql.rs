@@ -4,6 +4,8 @@
 
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/pg_tools.rs"]
+mod pg_tools;
 #[path = "sql/session.rs"]
 mod session;
 #[path = "sql/syntax.rs"]

@@ -34,6 +34,7 @@ pub(super) type Sources = BTreeMap<String, Source>;
 /// # Errors
 /// `FeatureNotSupported` for what the planner would leave out.
 pub(super) fn bind(statement: &mut Statement) -> SqlResult<Sources> {
+    super::pg::rewrite(statement)?;
     let mut binder = Binder::default();
     match statement.visit(&mut binder) {
         ControlFlow::Continue(()) => {}

@@ -17,6 +17,7 @@ use super::door::Database;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::functions;
 use super::names::Names;
+use super::pg;
 use super::scan::files::ManifestCache;
 use super::scan::provider::TableReader;
 use super::session::Session;
@@ -33,6 +34,8 @@ const SCHEMA: &str = "statement";
 pub struct Engine {
     pub(super) catalog: Arc<Catalog>,
     pub(super) reader: Arc<TableReader>,
+    /// OIDs of names, for all sessions.
+    pub(super) pg: Arc<pg::Shared>,
     state: SessionState,
 }
 
@@ -68,12 +71,13 @@ impl Engine {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_optimizer_rule(Arc::new(pg::Narrow))
             .build();
         let reader = Arc::new(TableReader {
             files: Arc::clone(catalog.files()),
             manifests: ManifestCache::default(),
         });
-        Ok(Arc::new(Self { catalog, reader, state }))
+        Ok(Arc::new(Self { catalog, reader, pg: Arc::default(), state }))
     }
 
     /// The databases as a door sees them.

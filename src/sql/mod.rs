@@ -13,6 +13,7 @@ mod functions;
 mod headings;
 mod names;
 pub mod outcome;
+mod pg;
 mod relation;
 pub mod scan;
 pub mod session;

@@ -18,7 +18,7 @@ use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::settings::Settings;
 use super::stack::roomy;
 use super::syntax::statement::{Body, Parsed};
-use super::{bind, headings, settings, statements, tables, versions};
+use super::{bind, headings, pg, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
 use crate::catalog::Catalog;
 
@@ -241,8 +241,9 @@ impl Session {
         let sources = bind::bind(&mut statement)?;
         let mut pins = self.pins();
         let found = tables::find_all(self, &mut pins, sources, 0).await?;
+        let mut state = self.engine.state(&self.names, &self.ctx.actor, found)?;
+        pg::register(&mut state, self, &pins)?;
         self.keep_pins(pins);
-        let state = self.engine.state(&self.names, &self.ctx.actor, found)?;
         let plan = state.statement_to_plan(Planned::Statement(Box::new(statement))).await?;
         Ok((state, plan))
     }

@@ -18,7 +18,7 @@ use super::session::Session;
 use super::stack::roomy;
 use super::syntax::at::At;
 use super::syntax::statement::Body;
-use super::{bind, spec, syntax, system};
+use super::{bind, pg, spec, syntax, system};
 use crate::base::ids::CommitId;
 use crate::base::limits::SQL_VIEW_DEPTH_MAX;
 use crate::base::name::{RefBase, RefExpr};
@@ -26,7 +26,7 @@ use crate::catalog::address::ViewOf;
 use crate::version::content::ContentKind;
 
 /// The dialects of views that are run here. Text of another dialect could mean something else.
-const DIALECTS: [&str; 2] = ["postgresql", "nunatak"];
+pub(super) const DIALECTS: [&str; 2] = ["postgresql", "nunatak"];
 
 /// A table under the key that stands for it.
 pub(super) type Keyed = (String, Arc<dyn TableProvider>);
@@ -55,6 +55,9 @@ async fn find(
     depth: usize,
 ) -> SqlResult<Arc<dyn TableProvider>> {
     if let Some(table) = system::find(session, pins, &source).await? {
+        return Ok(table);
+    }
+    if let Some(table) = pg::find(session, pins, &source)? {
         return Ok(table);
     }
     if source.arguments.is_some() {
@@ -142,7 +145,8 @@ async fn view(
         session.ctx.clone(),
     );
     let found = find_all(&inner, pins, sources, depth + 1).await?;
-    let state = session.engine.state(&inner.names, &session.ctx.actor, found)?;
+    let mut state = session.engine.state(&inner.names, &session.ctx.actor, found)?;
+    pg::register(&mut state, &inner, pins)?;
     let plan = state.statement_to_plan(Planned::Statement(Box::new(statement))).await?;
     Ok(Arc::new(ViewTable::new(plan, Some(text))))
 }
