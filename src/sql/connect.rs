@@ -71,6 +71,14 @@ impl Connection for Session {
         }
     }
 
+    fn begin_group(&mut self) {
+        Self::begin_group(self);
+    }
+
+    async fn end_group(&mut self) -> SqlResult<()> {
+        Self::end_group(self).await
+    }
+
     fn failed(&mut self) {
         Self::failed(self);
     }

@@ -24,6 +24,7 @@ mod statements;
 pub mod syntax;
 mod system;
 mod tables;
+mod transaction;
 mod types;
 mod versions;
 pub mod write;

@@ -3,7 +3,7 @@
 use nunatak::sql::error::SqlState;
 use nunatak::sql::session::Session;
 
-use crate::session::{Sql, fails, ok};
+use crate::console::{Sql, fails, ok};
 
 /// A branch with tables and a view, beside one that is not asked for.
 pub(crate) async fn lake() -> (Sql, Session) {
