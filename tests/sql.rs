@@ -6,6 +6,8 @@
 mod console;
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/pg_psql.rs"]
+mod pg_psql;
 #[path = "sql/pg_tools.rs"]
 mod pg_tools;
 #[path = "sql/scan_kit.rs"]

@@ -38,6 +38,8 @@ pub(super) struct Need {
     pub(super) schema_oids: BTreeSet<BTreeSet<i64>>,
     pub(super) relations: BTreeSet<Choice>,
     pub(super) relation_oids: BTreeSet<BTreeSet<i64>>,
+    /// OIDs of tables whose schemas are asked for.
+    pub(super) schemas_of: BTreeSet<BTreeSet<i64>>,
     /// Only what the search path finds.
     pub(super) visible: bool,
     /// OIDs that are known only while the query runs: whatever was handed out may be asked for.
@@ -173,6 +175,11 @@ impl Need {
         if role != Role::RelationName {
             self.schemas.extend(other.schemas.iter().cloned());
             self.schema_oids.extend(other.schema_oids.iter().cloned());
+            self.schemas_of.extend(other.schemas_of.iter().cloned());
+            self.any_oid |= other.any_oid;
+        }
+        if matches!(role, Role::SchemaName | Role::SchemaOid) {
+            self.schemas_of.extend(other.relation_oids.iter().cloned());
         }
         if matches!(role, Role::RelationName | Role::RelationOid) {
             self.relations.extend(other.relations.iter().cloned());
@@ -185,7 +192,9 @@ impl Need {
 
     /// Whether a schema is named: then it is looked for, wherever it is.
     pub(super) fn names_schemas(&self) -> bool {
-        !self.schema_oids.is_empty() || self.schemas.iter().any(|choice| names(choice))
+        !self.schema_oids.is_empty()
+            || !self.schemas_of.is_empty()
+            || self.schemas.iter().any(|choice| names(choice))
     }
 
     pub(super) fn wants_schema(&self, name: &str) -> bool {
@@ -206,6 +215,11 @@ impl Need {
     /// OIDs of tables, of which each is in every set.
     pub(super) fn relations_by_oid(&self) -> Option<BTreeSet<i64>> {
         common(&self.relation_oids)
+    }
+
+    /// OIDs of tables, one of which is in each schema that is asked for.
+    pub(super) fn tables_of_schemas(&self) -> Option<BTreeSet<i64>> {
+        common(&self.schemas_of)
     }
 
     /// OIDs of schemas, of which each is in every set.

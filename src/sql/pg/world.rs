@@ -191,7 +191,7 @@ impl World {
                 found.extend(self.mentioned(named).await?);
                 if need.any_oid {
                     for known in self.shared.oids.known(&self.names.database()) {
-                        if known.relation.is_none() && !found.contains_key(&known.schema) {
+                        if !found.contains_key(&known.schema) {
                             found.extend(by_name(self.written(&known.schema)?));
                         }
                     }
@@ -250,6 +250,15 @@ impl World {
                     },
                 };
                 found.extend(schema.map(|schema| (schema.name.clone(), schema)));
+            }
+            return Ok(Some(found));
+        }
+        if let Some(oids) = need.tables_of_schemas() {
+            let mut found = BTreeMap::new();
+            for oid in oids {
+                if let Some(named) = self.by_oid(oid)? {
+                    found.extend(by_name(self.written(&named.schema)?));
+                }
             }
             return Ok(Some(found));
         }
