@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "sql/changes.rs"]
+mod changes;
 #[path = "sql/console.rs"]
 mod console;
 #[path = "sql/lake.rs"]
@@ -10,6 +12,8 @@ mod lake;
 mod pg_psql;
 #[path = "sql/pg_tools.rs"]
 mod pg_tools;
+#[path = "sql/scan_deletes.rs"]
+mod scan_deletes;
 #[path = "sql/scan_kit.rs"]
 mod scan_kit;
 #[path = "sql/scan_rows.rs"]
