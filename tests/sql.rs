@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "sql/ddl.rs"]
+mod ddl;
+#[path = "sql/ddl_temp.rs"]
+mod ddl_temp;
 #[path = "sql/lake.rs"]
 mod lake;
 #[path = "sql/session.rs"]

@@ -150,6 +150,10 @@ pub const SQL_MEMORY_BYTES: usize = 2 * 1024 * 1024 * 1024;
 pub const SQL_BATCH_ROWS: usize = 8192;
 /// How deep views may read views.
 pub const SQL_VIEW_DEPTH_MAX: usize = 32;
+/// Bytes of the temporary tables of one session; they are in memory, as a part of what all queries share.
+pub const SQL_TEMPORARY_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// What one statement says beside its answer; the rest is left out.
+pub const SQL_NOTICES_MAX: usize = 100;
 /// Commits that one statement lists.
 pub const SQL_LOG_ROWS_MAX: usize = 100_000;
 

@@ -24,6 +24,16 @@ pub enum SqlState {
     UndefinedTable,
     /// No such column.
     UndefinedColumn,
+    /// A column is there twice.
+    DuplicateColumn,
+    /// A table that cannot be made so.
+    InvalidTableDefinition,
+    /// A text that is no value of its type.
+    InvalidTextRepresentation,
+    /// A number that its type cannot hold.
+    NumericValueOutOfRange,
+    /// Data of COPY that do not have the form that was said.
+    BadCopyFileFormat,
     /// No such function or operator.
     UndefinedFunction,
     /// No such schema.
@@ -83,6 +93,11 @@ impl SqlState {
             Self::DataException => "22000",
             Self::UndefinedTable => "42P01",
             Self::UndefinedColumn => "42703",
+            Self::DuplicateColumn => "42701",
+            Self::InvalidTableDefinition => "42P16",
+            Self::InvalidTextRepresentation => "22P02",
+            Self::NumericValueOutOfRange => "22003",
+            Self::BadCopyFileFormat => "22P04",
             Self::UndefinedFunction => "42883",
             Self::InvalidSchemaName => "3F000",
             Self::InvalidCatalogName => "3D000",

@@ -23,6 +23,7 @@ mod statements;
 pub mod syntax;
 mod system;
 mod tables;
+mod temp;
 mod types;
 mod versions;
 pub mod write;

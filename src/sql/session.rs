@@ -18,8 +18,10 @@ use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::settings::Settings;
 use super::stack::roomy;
 use super::syntax::statement::{Body, Parsed};
+use super::temp::TempTables;
 use super::{bind, headings, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
+use crate::base::limits::SQL_NOTICES_MAX;
 use crate::catalog::Catalog;
 
 /// A connection to a database.
@@ -29,6 +31,12 @@ pub struct Session {
     pub(super) names: Names,
     pub(super) ctx: OpContext,
     pub(super) settings: Settings,
+    /// Its temporary tables.
+    pub(super) temp: TempTables,
+    /// Its temporary tables as they were before the transaction.
+    temp_before: TempTables,
+    /// What it has to say beside its answers.
+    notices: Vec<String>,
     status: TransactionStatus,
     /// What refs stood for when the transaction first asked.
     pins: Pins,
@@ -41,6 +49,9 @@ impl Session {
             names,
             ctx,
             settings: Settings::default(),
+            temp: TempTables::default(),
+            temp_before: TempTables::default(),
+            notices: Vec::new(),
             status: TransactionStatus::Idle,
             pins: Pins::default(),
         }
@@ -55,6 +66,18 @@ impl Session {
     #[must_use]
     pub const fn transaction(&self) -> TransactionStatus {
         self.status
+    }
+
+    /// Says something beside the answer of the statement that runs.
+    pub(super) fn notice(&mut self, text: impl Into<String>) {
+        if self.notices.len() < SQL_NOTICES_MAX {
+            self.notices.push(text.into());
+        }
+    }
+
+    /// What statements said beside their answers since this was asked last.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
     }
 
     /// A setting as `SHOW` would answer it; `None` for a name that is no setting.
@@ -92,6 +115,7 @@ impl Session {
     ) -> SqlResult<Description> {
         let columns = match &statement.body {
             Body::Version(version) => versions::columns(version),
+            Body::Own(own) => statements::own_columns(self, own).await?,
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
                     let plan = self.plan((**body).clone()).await?;
@@ -120,6 +144,7 @@ impl Session {
     async fn execute_open(&mut self, statement: &Parsed, values: &[Value]) -> SqlResult<Outcome> {
         match &statement.body {
             Body::Version(version) => versions::execute(self, version).await,
+            Body::Own(own) => statements::execute_own(self, own, values).await,
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
                     let plan = self.plan((**body).clone()).await?;
@@ -142,14 +167,22 @@ impl Session {
         if self.status == TransactionStatus::Idle {
             self.status = TransactionStatus::Active;
             self.pins = Pins::default();
+            self.temp_before = self.temp.clone();
         }
         Outcome::Done { tag: "BEGIN".to_owned() }
     }
 
     fn finish(&mut self, commit: bool) -> Outcome {
-        let failed = self.status == TransactionStatus::Failed;
+        let was = self.status;
+        let failed = was == TransactionStatus::Failed;
         self.status = TransactionStatus::Idle;
         self.pins = Pins::default();
+        let before = std::mem::take(&mut self.temp_before);
+        if commit && !failed {
+            self.temp.commit();
+        } else if was != TransactionStatus::Idle {
+            self.temp = before;
+        }
         let tag = if commit && !failed { "COMMIT" } else { "ROLLBACK" };
         Outcome::Done { tag: tag.to_owned() }
     }
@@ -178,6 +211,7 @@ impl Session {
     pub(super) fn changes(statement: &Parsed) -> bool {
         match &statement.body {
             Body::Version(version) => versions::changes(version),
+            Body::Own(own) => statements::own_changes(own),
             Body::Standard(body) => !matches!(
                 **body,
                 Statement::Query(_)

@@ -78,7 +78,7 @@ pub(super) async fn insert(
     done(&format!("INSERT 0 {count}"))
 }
 
-fn refuse_options(insert: &Insert) -> SqlResult<()> {
+pub(super) fn refuse_options(insert: &Insert) -> SqlResult<()> {
     let what = if insert.on.is_some() {
         "INSERT … ON CONFLICT"
     } else if insert.returning.is_some() {
@@ -105,7 +105,11 @@ fn refuse_options(insert: &Insert) -> SqlResult<()> {
 
 /// The rows of a query as rows of a table: its columns in the table's order and types, null for those that
 /// are not named.
-fn assigned(plan: LogicalPlan, named: &[Ident], table: &SchemaRef) -> SqlResult<LogicalPlan> {
+pub(super) fn assigned(
+    plan: LogicalPlan,
+    named: &[Ident],
+    table: &SchemaRef,
+) -> SqlResult<LogicalPlan> {
     let given = plan.schema().fields().len();
     let wanted: Vec<usize> = if named.is_empty() {
         (0..given.min(table.fields().len())).collect()
@@ -202,7 +206,11 @@ pub(super) fn check_assignable(
 }
 
 /// Appends rows in one commit and answers how many. Others may write meanwhile.
-async fn append(session: &Session, written: &Written, rows: RowStream) -> SqlResult<u64> {
+pub(in crate::sql) async fn append(
+    session: &Session,
+    written: &Written,
+    rows: RowStream,
+) -> SqlResult<u64> {
     let catalog = session.catalog();
     let io = catalog.files().io();
     let mut metadata = Arc::clone(&written.metadata);

@@ -37,6 +37,11 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::DataException
         | SqlState::UndefinedTable
         | SqlState::UndefinedColumn
+        | SqlState::DuplicateColumn
+        | SqlState::InvalidTableDefinition
+        | SqlState::InvalidTextRepresentation
+        | SqlState::NumericValueOutOfRange
+        | SqlState::BadCopyFileFormat
         | SqlState::UndefinedFunction
         | SqlState::InvalidSchemaName
         | SqlState::UndefinedObject
