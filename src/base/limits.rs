@@ -159,6 +159,10 @@ pub const SQL_LOG_ROWS_MAX: usize = 100_000;
 
 // SQL: writing.
 
+/// Bytes of one row that COPY brings; it is in memory as a whole.
+pub const COPY_ROW_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of rows that COPY reads before it writes them on.
+pub const COPY_BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of data files that one statement holds in memory; the largest file is put away when more come.
 pub const WRITE_BYTES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
 /// Bytes of one row group of a data file, unless the table says another number.

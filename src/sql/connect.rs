@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
 
+use super::copy::{CopyData, CopyDirection, CopyOut};
 use super::door::{Cancel, Connection, Database};
 use super::engine::Engine;
 use super::error::{SqlError, SqlResult, SqlState};
@@ -69,6 +70,32 @@ impl Connection for Session {
                 Err(canceled())
             }
         }
+    }
+
+    fn copies(&self, statement: &Parsed) -> Option<CopyDirection> {
+        Self::copies(statement)
+    }
+
+    async fn copy_out(&mut self, statement: &Parsed, cancel: Cancel) -> SqlResult<CopyOut> {
+        tokio::select! {
+            copy = Self::copy_out(self, statement) => copy,
+            () = cancel.canceled() => {
+                self.failed();
+                Err(canceled())
+            }
+        }
+    }
+
+    async fn copy_in_columns(&mut self, statement: &Parsed) -> SqlResult<usize> {
+        Self::copy_in_columns(self, statement).await
+    }
+
+    async fn copy_in(&mut self, statement: &Parsed, data: CopyData) -> SqlResult<u64> {
+        Self::copy_in(self, statement, data).await
+    }
+
+    fn take_notices(&mut self) -> Vec<String> {
+        Self::take_notices(self)
     }
 
     fn failed(&mut self) {

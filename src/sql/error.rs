@@ -32,6 +32,12 @@ pub enum SqlState {
     InvalidTextRepresentation,
     /// A number that its type cannot hold.
     NumericValueOutOfRange,
+    /// A text that is no date or time.
+    InvalidDatetimeFormat,
+    /// A date or time that its type cannot hold.
+    DatetimeFieldOverflow,
+    /// Bytes that are no text.
+    CharacterNotInRepertoire,
     /// Data of COPY that do not have the form that was said.
     BadCopyFileFormat,
     /// No such function or operator.
@@ -98,6 +104,9 @@ impl SqlState {
             Self::InvalidTextRepresentation => "22P02",
             Self::NumericValueOutOfRange => "22003",
             Self::BadCopyFileFormat => "22P04",
+            Self::InvalidDatetimeFormat => "22007",
+            Self::DatetimeFieldOverflow => "22008",
+            Self::CharacterNotInRepertoire => "22021",
             Self::UndefinedFunction => "42883",
             Self::InvalidSchemaName => "3F000",
             Self::InvalidCatalogName => "3D000",

@@ -6,6 +6,7 @@
 
 mod bind;
 mod connect;
+pub mod copy;
 pub mod door;
 pub mod engine;
 pub mod error;

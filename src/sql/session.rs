@@ -188,7 +188,7 @@ impl Session {
     }
 
     /// Inside a failed transaction only its end is accepted.
-    fn check_open(&self, statement: &Parsed) -> SqlResult<()> {
+    pub(super) fn check_open(&self, statement: &Parsed) -> SqlResult<()> {
         let ends = matches!(&statement.body, Body::Standard(body)
             if matches!(**body, Statement::Commit { .. } | Statement::Rollback { .. }));
         if self.status == TransactionStatus::Failed && !ends {
@@ -200,7 +200,7 @@ impl Session {
         Ok(())
     }
 
-    fn settle<T>(&mut self, result: SqlResult<T>) -> SqlResult<T> {
+    pub(super) fn settle<T>(&mut self, result: SqlResult<T>) -> SqlResult<T> {
         if result.is_err() && self.status == TransactionStatus::Active {
             self.status = TransactionStatus::Failed;
         }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::timezone::Tz;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Set, Statement, Value as Literal};
@@ -210,4 +211,26 @@ pub(super) fn show_rows(session: &Session, words: &[Ident]) -> SqlResult<Outcome
     let batch = RecordBatch::try_new(Arc::clone(&columns), vec![values])
         .map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))?;
     Ok(Outcome::Rows { columns, rows: futures::stream::iter([Ok(batch)]).boxed() })
+}
+
+/// The zone in which times without one are read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TimeZone(Option<Tz>);
+
+impl TimeZone {
+    /// A zone by its name, such as `Europe/Berlin`; `None` for one that is not known.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        if ["UTC", "GMT", "Etc/UTC", "Z"].iter().any(|utc| name.eq_ignore_ascii_case(utc)) {
+            return Some(Self(None));
+        }
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return None;
+        }
+        name.parse().ok().map(|zone| Self(Some(zone)))
+    }
+
+    /// The zone, unless it is UTC.
+    pub(super) const fn zone(self) -> Option<Tz> {
+        self.0
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _};
+use arrow::array::AsArray as _;
 use arrow::datatypes::Int64Type;
 use datafusion::sql::sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, Expr, Ident, ObjectName, SetExpr,
@@ -255,8 +255,10 @@ impl<'t> Change<'t> {
         if known {
             return Ok(name);
         }
-        Err(SqlError::unsupported("SET NOT NULL of a column that the same statement made or renamed")
-            .with_hint("write two statements"))
+        Err(SqlError::unsupported(
+            "SET NOT NULL of a column that the same statement made or renamed",
+        )
+        .with_hint("write two statements"))
     }
 
     /// Whether there are no rows that a new column would be null in.
@@ -318,9 +320,8 @@ impl<'t> Change<'t> {
         while let Some(batch) = rows.next().await {
             let batch = batch?;
             let counts = batch.column(0).as_primitive_opt::<Int64Type>();
-            count += counts.map_or(1, |counts| {
-                (0..counts.len()).map(|row| counts.value(row)).sum::<i64>()
-            });
+            count += counts
+                .map_or(1, |counts| (0..counts.len()).map(|row| counts.value(row)).sum::<i64>());
         }
         if count == 0 {
             return Ok(());
@@ -332,15 +333,14 @@ impl<'t> Change<'t> {
     }
 
     /// Commits what changed. Somebody else's change of the same table is a conflict.
-    pub(super) async fn commit(
-        self,
-        session: &Session,
-        address: &ContentAddress,
-    ) -> SqlResult<()> {
+    pub(super) async fn commit(self, session: &Session, address: &ContentAddress) -> SqlResult<()> {
         let Self { table, schema, set, removed, format_version, rows_seen } = self;
         let mut updates = Vec::new();
-        let mut requirements: Vec<TableRequirement> =
-            table.uuid().map(|uuid| TableRequirement::TableUuid(uuid.to_owned())).into_iter().collect();
+        let mut requirements: Vec<TableRequirement> = table
+            .uuid()
+            .map(|uuid| TableRequirement::TableUuid(uuid.to_owned()))
+            .into_iter()
+            .collect();
         updates.extend(format_version.map(TableUpdate::UpgradeFormatVersion));
         if let Some(schema) = schema.finish()? {
             requirements.push(TableRequirement::CurrentSchemaId(table.current_schema_id()));
@@ -373,12 +373,11 @@ impl<'t> Change<'t> {
 
 /// Whether a schema asks more of rows than the table's current one: a column that must not be null and may
 /// be null, or is not there, in rows that somebody else adds meanwhile.
-fn self_requires(
-    table: &TableMetadata,
-    schema: &crate::iceberg::table::schema::Schema,
-) -> bool {
+fn self_requires(table: &TableMetadata, schema: &crate::iceberg::table::schema::Schema) -> bool {
     let Some(before) = table.current_schema() else { return true };
-    schema.fields().iter().filter(|field| field.required).any(|field| {
-        !before.fields().iter().any(|old| old.id == field.id && old.required)
-    })
+    schema
+        .fields()
+        .iter()
+        .filter(|field| field.required)
+        .any(|field| !before.fields().iter().any(|old| old.id == field.id && old.required))
 }

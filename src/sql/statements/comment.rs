@@ -47,9 +47,7 @@ pub(super) async fn comment(
         CommentObject::Schema => {
             let levels = levels(session, name)?;
             let (removed, set) = match text {
-                Some(text) => {
-                    (Vec::new(), BTreeMap::from([(COMMENT.to_owned(), text.to_owned())]))
-                }
+                Some(text) => (Vec::new(), BTreeMap::from([(COMMENT.to_owned(), text.to_owned())])),
                 None => (vec![COMMENT.to_owned()], BTreeMap::new()),
             };
             let scope = &session.names.scope;
@@ -155,8 +153,6 @@ async fn commit_view(
         .map(|update| ViewUpdate::parse(&update.to_string()))
         .collect::<Result<Vec<_>, _>>()?;
     let catalog = session.catalog();
-    catalog
-        .view_commit(&session.ctx, &session.names.scope, address, requirements, updates)
-        .await?;
+    catalog.view_commit(&session.ctx, &session.names.scope, address, requirements, updates).await?;
     Ok(())
 }

@@ -3,6 +3,9 @@
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, Statement, TableObject};
 
+pub(super) use self::copy::{CopyTarget, check_copied, copy_rows, copy_target};
+pub(super) use self::rows::column_at as column_place;
+pub(super) use self::table::select_all;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::outcome::{Description, Outcome, Value};
 use super::session::Session;
@@ -12,6 +15,7 @@ use crate::base::error::ErrorKind;
 mod alter;
 mod columns;
 mod comment;
+mod copy;
 mod partitions;
 mod properties;
 mod rows;
@@ -93,7 +97,8 @@ pub(super) async fn execute_own(
         OwnStatement::CommentOnView { name, comment } => {
             comment::view(session, name, comment.as_deref()).await
         }
-        OwnStatement::Copy(_) => Err(SqlError::unsupported("COPY")),
+        OwnStatement::Copy(_) => Err(SqlError::unsupported("COPY over this kind of connection")
+            .with_hint("connect with a client of PostgreSQL, such as psql")),
     }
 }
 

@@ -32,10 +32,10 @@ use crate::sql::write::{SnapshotWrite, TableUpdates, table_arrow_schema};
 use crate::version::content::ContentKind;
 
 /// A table that is written to.
-pub(super) struct Written {
+pub(in crate::sql) struct Written {
     pub(super) address: ContentAddress,
     pub(super) metadata: Arc<TableMetadata>,
-    pub(super) schema: SchemaRef,
+    pub(in crate::sql) schema: SchemaRef,
 }
 
 /// Finds a table that is written to, as it is now.
@@ -154,7 +154,7 @@ pub(super) fn assigned(
 }
 
 /// The place of a column, by its name as written or in another case.
-pub(super) fn column_at(table: &SchemaRef, name: &str) -> SqlResult<usize> {
+pub(in crate::sql) fn column_at(table: &SchemaRef, name: &str) -> SqlResult<usize> {
     let exact = table.fields().iter().position(|field| field.name() == name);
     exact
         .or_else(|| {

@@ -27,9 +27,8 @@ impl<'t> SchemaChange<'t> {
         let schema = table
             .current_schema()
             .ok_or_else(|| broken("the table has no current schema".to_owned()))?;
-        let document = serde_json::from_str(schema.json()).map_err(|error| {
-            broken(format!("the table's schema cannot be read: {error}"))
-        })?;
+        let document = serde_json::from_str(schema.json())
+            .map_err(|error| broken(format!("the table's schema cannot be read: {error}")))?;
         Ok(Self { table, document, last_id: table.last_column_id(), changed: false })
     }
 
@@ -53,10 +52,8 @@ impl<'t> SchemaChange<'t> {
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         let names = self.names();
         names.iter().position(|known| known == name).or_else(|| {
-            let mut alike = names
-                .iter()
-                .enumerate()
-                .filter(|(_, known)| known.eq_ignore_ascii_case(name));
+            let mut alike =
+                names.iter().enumerate().filter(|(_, known)| known.eq_ignore_ascii_case(name));
             alike.next().filter(|_| alike.next().is_none()).map(|(at, _)| at)
         })
     }
@@ -142,9 +139,12 @@ impl<'t> SchemaChange<'t> {
 
     fn check_unused(&self, name: &str, id: i64) -> SqlResult<()> {
         let is_source = |sources: &[i32]| sources.iter().any(|source| i64::from(*source) == id);
-        let partitioned = self.table.specs().iter().flat_map(|spec| spec.fields()).any(|field| {
-            field.transform != Transform::Void && is_source(&field.source_ids)
-        });
+        let partitioned = self
+            .table
+            .specs()
+            .iter()
+            .flat_map(|spec| spec.fields())
+            .any(|field| field.transform != Transform::Void && is_source(&field.source_ids));
         let sorted = self
             .table
             .sort_orders()
@@ -189,7 +189,11 @@ impl<'t> SchemaChange<'t> {
     }
 
     /// Gives a column a wider type.
-    pub(super) fn retype(&mut self, name: &str, wanted: &arrow::datatypes::DataType) -> SqlResult<()> {
+    pub(super) fn retype(
+        &mut self,
+        name: &str,
+        wanted: &arrow::datatypes::DataType,
+    ) -> SqlResult<()> {
         let at = self.place(name)?;
         let mut no_ids = 0;
         let wanted = types::iceberg_type(name, wanted, &mut no_ids)?;

@@ -133,7 +133,7 @@ async fn like_table(session: &mut Session, name: &ObjectName) -> SqlResult<Colum
 }
 
 /// `SELECT * FROM name`
-pub(super) fn select_all(name: &ObjectName) -> SqlResult<Statement> {
+pub(in crate::sql) fn select_all(name: &ObjectName) -> SqlResult<Statement> {
     use datafusion::sql::sqlparser::ast::{SetExpr, TableFactor};
     let lost = || SqlError::new(SqlState::InternalError, "a query could not be made");
     let parsed = crate::sql::syntax::parse("SELECT * FROM t")?;

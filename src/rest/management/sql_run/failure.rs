@@ -42,6 +42,9 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::InvalidTextRepresentation
         | SqlState::NumericValueOutOfRange
         | SqlState::BadCopyFileFormat
+        | SqlState::InvalidDatetimeFormat
+        | SqlState::DatetimeFieldOverflow
+        | SqlState::CharacterNotInRepertoire
         | SqlState::UndefinedFunction
         | SqlState::InvalidSchemaName
         | SqlState::UndefinedObject
