@@ -114,7 +114,15 @@ pub const CHECKPOINT_SECONDS: u64 = 2;
 pub const OBJECT_STORE_RETRIES_MAX: usize = 5;
 /// Seconds after which such a call is not repeated any more; a commit waits for it.
 pub const OBJECT_STORE_RETRY_SECONDS_MAX: u64 = 8;
+/// Tables, views and namespaces that one transaction changes.
+pub const WORKING_NAMES_MAX: usize = 10_000;
+/// Savepoints of one transaction.
+pub const SAVEPOINTS_MAX: usize = 1000;
+/// Bytes of table metadata that one transaction keeps until its end.
+pub const WORKING_FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
 // PostgreSQL wire.
+
 /// Bytes of one message of a client.
 pub const PG_MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of the first message of a connection; PostgreSQL's own bound.

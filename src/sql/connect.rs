@@ -11,7 +11,7 @@ use super::door::{Cancel, Connection, Database};
 use super::engine::Engine;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::outcome::{Description, Outcome, TransactionStatus, Value};
-use super::session::Session;
+use super::session::{Session, timed_out};
 use super::settings;
 use super::syntax::statement::Parsed;
 
@@ -29,8 +29,17 @@ impl Database for Databases {
     ) -> SqlResult<Box<dyn Connection>> {
         let mut session = self.0.session(database, user)?;
         for (name, value) in given {
-            session.set(name, value)?;
+            let zone = name.eq_ignore_ascii_case("timezone");
+            match session.set(name, value) {
+                // Drivers send the zone of their machine without being asked. What they are told the zone
+                // is, they go by.
+                Err(_) if zone && settings::TimeZone::is_known(value) => {
+                    session.notice(format!("times are shown and read in UTC, not in {value}"));
+                }
+                other => other?,
+            }
         }
+        session.settings_are_initial();
         Ok(Box::new(session))
     }
 }
@@ -63,8 +72,19 @@ impl Connection for Session {
             }
             return Self::execute(self, statement, parameters).await;
         }
+        let limit = self.statement_timeout();
+        let over = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             outcome = Self::execute(self, statement, parameters) => outcome,
+            () = over => {
+                self.failed();
+                Err(timed_out())
+            }
             () = cancel.canceled() => {
                 self.failed();
                 Err(canceled())
@@ -96,6 +116,14 @@ impl Connection for Session {
 
     fn take_notices(&mut self) -> Vec<String> {
         Self::take_notices(self)
+    }
+
+    fn begin_group(&mut self) {
+        Self::begin_group(self);
+    }
+
+    async fn end_group(&mut self) -> SqlResult<()> {
+        Self::end_group(self).await
     }
 
     fn failed(&mut self) {

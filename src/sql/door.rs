@@ -105,9 +105,19 @@ pub trait Connection: Send {
         Vec::new()
     }
 
+    /// Begins a group of statements that are carried out together or not at all, unless a transaction is
+    /// open; for a message of several statements, before each of them.
+    fn begin_group(&mut self);
+
+    /// Commits the group, if one is open.
+    ///
+    /// # Errors
+    /// `SerializationFailure` if somebody else changed what the group changed; nothing happened then.
+    async fn end_group(&mut self) -> SqlResult<()>;
+
     /// Says that a statement ended in an error which the session did not report itself: in its stream of
-    /// rows, in a value given to it, in a message. A transaction has then failed; outside there is
-    /// nothing to do, and neither after an error that the session reported.
+    /// rows, in a value given to it, in a message. A transaction has then failed, a group is undone;
+    /// outside there is nothing to do, and neither after an error that the session reported.
     fn failed(&mut self);
 
     /// Whether a transaction is open.

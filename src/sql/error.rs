@@ -66,6 +66,12 @@ pub enum SqlState {
     ReadOnly,
     /// A statement that does not go with the transaction's state.
     InvalidTransactionState,
+    /// A statement for transactions, outside of one.
+    NoActiveTransaction,
+    /// No such savepoint.
+    InvalidSavepoint,
+    /// One row met several where one is allowed.
+    CardinalityViolation,
     /// The transaction has failed and waits for its end.
     InFailedTransaction,
     /// Somebody else changed the same thing.
@@ -120,6 +126,9 @@ impl SqlState {
             Self::NotNullViolation => "23502",
             Self::ReadOnly => "25006",
             Self::InvalidTransactionState => "25000",
+            Self::NoActiveTransaction => "25P01",
+            Self::InvalidSavepoint => "3B001",
+            Self::CardinalityViolation => "21000",
             Self::InFailedTransaction => "25P02",
             Self::SerializationFailure => "40001",
             Self::TransactionResolutionUnknown => "08007",

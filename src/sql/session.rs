@@ -19,6 +19,7 @@ use super::settings::Settings;
 use super::stack::roomy;
 use super::syntax::statement::{Body, Parsed};
 use super::temp::TempTables;
+use super::transaction::{self, Transaction};
 use super::{bind, headings, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
 use crate::base::limits::SQL_NOTICES_MAX;
@@ -33,13 +34,11 @@ pub struct Session {
     pub(super) settings: Settings,
     /// Its temporary tables.
     pub(super) temp: TempTables,
-    /// Its temporary tables as they were before the transaction.
-    temp_before: TempTables,
     /// What it has to say beside its answers.
     notices: Vec<String>,
-    status: TransactionStatus,
-    /// What refs stood for when the transaction first asked.
-    pins: Pins,
+    pub(super) transaction: Option<Transaction>,
+    /// When the statement that runs has to have read its rows.
+    pub(super) deadline: Option<tokio::time::Instant>,
 }
 
 impl Session {
@@ -50,22 +49,31 @@ impl Session {
             ctx,
             settings: Settings::default(),
             temp: TempTables::default(),
-            temp_before: TempTables::default(),
             notices: Vec::new(),
-            status: TransactionStatus::Idle,
-            pins: Pins::default(),
+            transaction: None,
+            deadline: None,
         }
+    }
+
+    /// This session with other names, for what is inside a view. It has no temporary tables.
+    pub(super) fn within(&self, names: Names) -> Self {
+        let mut inner = Self::new(Arc::clone(&self.engine), names, self.ctx.clone());
+        inner.transaction = self.transaction.as_ref().map(Transaction::share);
+        inner
     }
 
     /// The catalog as this session sees it.
     pub(super) fn catalog(&self) -> &Arc<Catalog> {
-        &self.engine.catalog
+        match &self.transaction {
+            Some(transaction) => transaction.catalog(),
+            None => &self.engine.catalog,
+        }
     }
 
     /// Whether a transaction is open.
     #[must_use]
-    pub const fn transaction(&self) -> TransactionStatus {
-        self.status
+    pub fn transaction(&self) -> TransactionStatus {
+        self.transaction.as_ref().map_or(TransactionStatus::Idle, Transaction::status)
     }
 
     /// Says something beside the answer of the statement that runs.
@@ -137,61 +145,42 @@ impl Session {
     /// What it fails with; inside a transaction, only its end is accepted then.
     pub async fn execute(&mut self, statement: &Parsed, values: &[Value]) -> SqlResult<Outcome> {
         self.check_open(statement)?;
+        self.deadline = self.statement_timeout().map(|limit| tokio::time::Instant::now() + limit);
         let outcome = roomy(self.execute_open(statement, values)).await;
         self.settle(outcome)
     }
 
     async fn execute_open(&mut self, statement: &Parsed, values: &[Value]) -> SqlResult<Outcome> {
         match &statement.body {
-            Body::Version(version) => versions::execute(self, version).await,
+            Body::Version(version) => {
+                if versions::changes(version) {
+                    self.end_group().await?;
+                }
+                versions::execute(self, version).await
+            }
             Body::Own(own) => statements::execute_own(self, own, values).await,
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
                     let plan = self.plan((**body).clone()).await?;
                     self.rows(plan, values).await
                 }
-                Statement::StartTransaction { .. } => Ok(self.begin()),
-                Statement::Commit { chain: false, end: false, modifier: None } => {
-                    Ok(self.finish(true))
-                }
-                Statement::Rollback { chain: false, savepoint: None } => Ok(self.finish(false)),
-                Statement::Set(set) => settings::set(self, set),
+                Statement::Set(set) if !transaction::concerns(set) => settings::set(self, set),
                 Statement::ShowVariable { variable } => settings::show_rows(self, variable),
-                other => statements::execute(self, other, values).await,
+                Statement::Reset(reset) => settings::reset(self, &reset.reset),
+                Statement::Discard { object_type } => settings::discard(self, *object_type),
+                other => match transaction::execute(self, other).await? {
+                    Some(outcome) => Ok(outcome),
+                    None => statements::execute(self, other, values).await,
+                },
             },
         }
-    }
-
-    fn begin(&mut self) -> Outcome {
-        // In a transaction already, PostgreSQL warns and goes on.
-        if self.status == TransactionStatus::Idle {
-            self.status = TransactionStatus::Active;
-            self.pins = Pins::default();
-            self.temp_before = self.temp.clone();
-        }
-        Outcome::Done { tag: "BEGIN".to_owned() }
-    }
-
-    fn finish(&mut self, commit: bool) -> Outcome {
-        let was = self.status;
-        let failed = was == TransactionStatus::Failed;
-        self.status = TransactionStatus::Idle;
-        self.pins = Pins::default();
-        let before = std::mem::take(&mut self.temp_before);
-        if commit && !failed {
-            self.temp.commit();
-        } else if was != TransactionStatus::Idle {
-            self.temp = before;
-        }
-        let tag = if commit && !failed { "COMMIT" } else { "ROLLBACK" };
-        Outcome::Done { tag: tag.to_owned() }
     }
 
     /// Inside a failed transaction only its end is accepted.
     pub(super) fn check_open(&self, statement: &Parsed) -> SqlResult<()> {
         let ends = matches!(&statement.body, Body::Standard(body)
             if matches!(**body, Statement::Commit { .. } | Statement::Rollback { .. }));
-        if self.status == TransactionStatus::Failed && !ends {
+        if self.transaction() == TransactionStatus::Failed && !ends {
             return Err(SqlError::new(
                 SqlState::InFailedTransaction,
                 "current transaction is aborted, commands ignored until end of transaction block",
@@ -201,8 +190,8 @@ impl Session {
     }
 
     pub(super) fn settle<T>(&mut self, result: SqlResult<T>) -> SqlResult<T> {
-        if result.is_err() && self.status == TransactionStatus::Active {
-            self.status = TransactionStatus::Failed;
+        if result.is_err() {
+            self.failed();
         }
         result
     }
@@ -218,41 +207,86 @@ impl Session {
                     | Statement::Explain { .. }
                     | Statement::Set(_)
                     | Statement::ShowVariable { .. }
+                    | Statement::Reset(_)
+                    | Statement::Discard { .. }
                     | Statement::StartTransaction { .. }
-                    | Statement::Commit { .. }
                     | Statement::Rollback { .. }
+                    | Statement::Savepoint { .. }
+                    | Statement::ReleaseSavepoint { .. }
             ),
         }
     }
 
-    /// Tells that rows of a statement ended in an error, which only who reads them sees.
+    /// Tells that a statement ended in an error: a transaction has failed then, a group of statements is
+    /// undone.
     pub fn failed(&mut self) {
-        if self.status == TransactionStatus::Active {
-            self.status = TransactionStatus::Failed;
+        self.transaction = match self.transaction.take() {
+            Some(group) if group.is_group() => {
+                self.put_back(group.into_before());
+                None
+            }
+            open => open.and_then(Transaction::fail),
+        };
+    }
+
+    /// Begins a group of statements that are carried out together or not at all, if no transaction is open
+    /// and none was begun. A statement about branches and tags ends it, and so does the end of a
+    /// transaction.
+    pub fn begin_group(&mut self) {
+        if self.transaction.is_none() {
+            self.transaction = Some(Transaction::group(&self.engine.catalog, self.keep()));
         }
     }
 
-    /// Refuses a write inside a transaction: it would be seen by others before the transaction's end.
+    /// Commits a group of statements. Outside of one nothing happens.
+    ///
+    /// # Errors
+    /// `SerializationFailure` if somebody else changed what the group changed; then nothing of it happened.
+    pub async fn end_group(&mut self) -> SqlResult<()> {
+        match self.transaction.take() {
+            Some(group) if group.is_group() => {
+                let before = group.before().clone();
+                let done = group.commit(&self.ctx).await;
+                self.end_of_transaction(done.is_ok(), before);
+                done
+            }
+            other => {
+                self.transaction = other;
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses a write in a transaction that was begun as read-only.
     pub(super) fn check_write(&self, what: &str) -> SqlResult<()> {
-        if self.status == TransactionStatus::Idle {
+        if self.transaction.as_ref().is_some_and(Transaction::is_read_only) {
+            return Err(SqlError::new(
+                SqlState::ReadOnly,
+                format!("cannot execute {what} in a read-only transaction"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot be undone inside a transaction.
+    pub(super) fn check_outside(&self, what: &str) -> SqlResult<()> {
+        if self.transaction.is_none() {
             return Ok(());
         }
-        Err(SqlError::unsupported(format_args!("{what} inside a transaction block"))
-            .with_hint("each statement is a commit of its own: write outside of BEGIN … COMMIT"))
+        Err(SqlError::new(
+            SqlState::InvalidTransactionState,
+            format!("{what} cannot run inside a transaction block"),
+        )
+        .with_hint("branches and tags are changed at once: COMMIT or ROLLBACK first"))
     }
 
-    /// Refs as this statement sees them: as the transaction does, or as they are now.
-    pub(super) fn pins(&mut self) -> Pins {
-        match self.status {
-            TransactionStatus::Idle => Pins::default(),
-            TransactionStatus::Active | TransactionStatus::Failed => self.pins.clone(),
-        }
-    }
-
-    fn keep_pins(&mut self, pins: Pins) {
-        if self.status != TransactionStatus::Idle {
-            self.pins = pins;
-        }
+    /// What refs stand for, the same throughout one statement.
+    #[expect(
+        clippy::unused_self,
+        reason = "callers need not know that a transaction keeps its own"
+    )]
+    pub(super) fn pins(&self) -> Pins {
+        Pins::default()
     }
 
     /// Plans a query.
@@ -275,7 +309,6 @@ impl Session {
         let sources = bind::bind(&mut statement)?;
         let mut pins = self.pins();
         let found = tables::find_all(self, &mut pins, sources, 0).await?;
-        self.keep_pins(pins);
         let state = self.engine.state(&self.names, &self.ctx.actor, found)?;
         let plan = state.statement_to_plan(Planned::Statement(Box::new(statement))).await?;
         Ok((state, plan))
@@ -298,8 +331,31 @@ impl Session {
             RecordBatch::try_new_with_options(Arc::clone(&columns), batch.columns().to_vec(), &rows)
                 .map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))
         };
-        Ok(stream.map(move |batch| shown(batch?)).boxed())
+        let rows = stream.map(move |batch| shown(batch?)).boxed();
+        Ok(match self.deadline {
+            Some(deadline) => until(deadline, rows),
+            None => rows,
+        })
     }
+}
+
+/// Rows that end in an error when the time is over.
+fn until(deadline: tokio::time::Instant, rows: RowStream) -> RowStream {
+    let over = Box::pin(tokio::time::sleep_until(deadline));
+    futures::stream::unfold(Some((rows, over)), |state| async move {
+        let (mut rows, mut over) = state?;
+        tokio::select! {
+            biased;
+            () = &mut over => Some((Err(timed_out()), None)),
+            next = rows.next() => next.map(|batch| (batch, Some((rows, over)))),
+        }
+    })
+    .boxed()
+}
+
+/// The error of a statement that took longer than it may.
+pub(super) fn timed_out() -> SqlError {
+    SqlError::new(SqlState::QueryCanceled, "canceling statement due to statement timeout")
 }
 
 /// The columns of a plan.

@@ -139,11 +139,7 @@ async fn view(
         return Err(SqlError::new(SqlState::DataCorrupted, format!("view {name} is no query")));
     }
     let sources = bind::bind(&mut statement)?;
-    let inner = Session::new(
-        Arc::clone(&session.engine),
-        inside(session, target, &version.default_namespace, at.is_some()),
-        session.ctx.clone(),
-    );
+    let inner = session.within(inside(session, target, &version.default_namespace, at.is_some()));
     let found = find_all(&inner, pins, sources, depth + 1).await?;
     let state = session.engine.state(&inner.names, &session.ctx.actor, found)?;
     let plan = state.statement_to_plan(Planned::Statement(Box::new(statement))).await?;

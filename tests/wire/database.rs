@@ -235,6 +235,12 @@ impl Connection for Session {
         outcome
     }
 
+    fn begin_group(&mut self) {}
+
+    async fn end_group(&mut self) -> SqlResult<()> {
+        Ok(())
+    }
+
     fn failed(&mut self) {
         if self.status == TransactionStatus::Active {
             self.status = TransactionStatus::Failed;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use apache_iceberg::spec::{
-    self, DataContentType, DataFileFormat, Manifest, ManifestContentType, ManifestEntryRef,
-    ManifestFile, ManifestList,
+    self, DataContentType, DataFileFormat, Manifest, ManifestContentType, ManifestEntry,
+    ManifestEntryRef, ManifestFile, ManifestList,
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -16,7 +16,20 @@ use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::spec::failure;
 
 /// A live data file.
-pub type LiveFile = ManifestEntryRef;
+#[derive(Clone, Debug)]
+pub struct LiveFile {
+    /// Its place among the live files of the snapshot.
+    pub index: u32,
+    entry: ManifestEntryRef,
+}
+
+impl std::ops::Deref for LiveFile {
+    type Target = ManifestEntry;
+
+    fn deref(&self) -> &ManifestEntry {
+        &self.entry
+    }
+}
 
 /// Manifests in memory by location: a manifest never changes.
 #[derive(Debug)]
@@ -106,7 +119,10 @@ pub async fn live_files(
         for entry in manifest.entries().iter().filter(|entry| entry.is_alive()) {
             check(entry, deletes)?;
             policy.check(entry.file_path())?;
-            live.push(Arc::clone(entry));
+            let index = u32::try_from(live.len()).map_err(|_| {
+                SqlError::new(SqlState::ProgramLimitExceeded, "the table has too many data files")
+            })?;
+            live.push(LiveFile { index, entry: Arc::clone(entry) });
         }
     }
     Ok(live)

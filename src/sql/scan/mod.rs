@@ -7,4 +7,7 @@
 pub mod adapter;
 pub mod files;
 pub mod provider;
+mod row_ids;
 mod statistics;
+
+pub use row_ids::{ROW_FILE, ROW_POSITION};

@@ -23,6 +23,7 @@ use tokio::sync::OnceCell;
 
 use super::adapter::FieldIdAdapterFactory;
 use super::files::{LiveFile, ManifestCache, live_files};
+use super::row_ids::{self, Layout, RowIdsExec, WholeFile};
 use super::statistics;
 use crate::iceberg::io::Files;
 use crate::iceberg::location::LocationPolicy;
@@ -44,15 +45,21 @@ impl TableReader {
     }
 }
 
-/// A table at one snapshot.
-#[derive(Debug)]
+/// A table at one snapshot. Clones share what was read of it.
+#[derive(Clone, Debug)]
 pub struct IcebergTable {
     reader: Arc<TableReader>,
     policy: LocationPolicy,
     metadata: Arc<spec::TableMetadata>,
     snapshot: Option<i64>,
+    /// The table's columns.
+    columns: SchemaRef,
+    /// The same, and row identities if they are asked for.
     schema: SchemaRef,
-    live: OnceCell<Vec<LiveFile>>,
+    row_ids: bool,
+    live: Arc<OnceCell<Vec<LiveFile>>>,
+    /// The only live files to read.
+    only: Option<Arc<BTreeSet<u32>>>,
 }
 
 impl IcebergTable {
@@ -81,14 +88,33 @@ impl IcebergTable {
                 schema.map_err(|error| crate::sql::spec::failure(&error))?
             }
         };
+        let columns = read_schema(&schema)?;
         Ok(Self {
             reader,
             policy,
-            schema: read_schema(&schema)?,
+            schema: Arc::clone(&columns),
+            columns,
+            row_ids: false,
             snapshot: snapshot.or_else(|| metadata.current_snapshot_id()),
             metadata,
-            live: OnceCell::new(),
+            live: Arc::default(),
+            only: None,
         })
+    }
+
+    /// The same table with two more columns at the end, [`ROW_FILE`](super::ROW_FILE) and
+    /// [`ROW_POSITION`](super::ROW_POSITION). Filters leave out whole files then, and nothing inside one.
+    #[must_use]
+    pub fn with_row_ids(mut self) -> Self {
+        self.schema = Arc::new(row_ids::with_row_ids(&self.columns));
+        self.row_ids = true;
+        self
+    }
+
+    /// The same table, of which only these live files are read; [`IcebergTable::live`] still has all.
+    #[must_use]
+    pub fn only(&self, files: BTreeSet<u32>) -> Self {
+        Self { only: Some(Arc::new(files)), ..self.clone() }
     }
 
     /// The table's metadata.
@@ -97,7 +123,7 @@ impl IcebergTable {
         &self.metadata
     }
 
-    /// The live data files.
+    /// The live data files of the snapshot; a file's index is its place here.
     ///
     /// # Errors
     /// As [`live_files`].
@@ -130,28 +156,108 @@ impl IcebergTable {
         }
     }
 
-    /// The files as DataFusion takes them, by the object store that they lie in.
+    /// The files that may hold rows that match.
+    async fn candidates(
+        &self,
+        predicate: Option<&Arc<dyn PhysicalExpr>>,
+    ) -> Result<Vec<(LiveFile, Arc<Statistics>)>> {
+        let mut live = self.live().await?.to_vec();
+        if let Some(only) = &self.only {
+            live.retain(|file| only.contains(&file.index));
+        }
+        let known: Vec<Arc<Statistics>> =
+            live.iter().map(|file| Arc::new(statistics::of_file(file, &self.schema))).collect();
+        Ok(statistics::prune(live, known, predicate, &self.schema))
+    }
+
+    /// A file as DataFusion takes it, and the object store that it lies in.
     fn partitioned(
         &self,
         state: &dyn Session,
-        files: Vec<(LiveFile, Arc<Statistics>)>,
-    ) -> SqlResult<Vec<(ObjectStoreUrl, Vec<PartitionedFile>)>> {
-        let mut stores: Vec<(ObjectStoreUrl, Vec<PartitionedFile>)> = Vec::new();
-        for (file, known) in files {
-            let object = self.reader.io().object_at(file.file_path())?;
-            let url = ObjectStoreUrl::parse(&object.store_url)?;
-            let mut wanted = PartitionedFile::new(String::new(), file.file_size_in_bytes());
-            wanted.object_meta.location = object.path;
-            wanted.statistics = Some(known);
-            match stores.iter_mut().find(|(known, _)| *known == url) {
-                Some((_, files)) => files.push(wanted),
-                None => {
-                    state.runtime_env().register_object_store(url.as_ref(), object.store);
-                    stores.push((url, vec![wanted]));
-                }
-            }
+        file: &LiveFile,
+    ) -> SqlResult<(ObjectStoreUrl, PartitionedFile)> {
+        let object = self.reader.io().object_at(file.file_path())?;
+        let url = ObjectStoreUrl::parse(&object.store_url)?;
+        let mut wanted = PartitionedFile::new(String::new(), file.file_size_in_bytes());
+        wanted.object_meta.location = object.path;
+        state.runtime_env().register_object_store(url.as_ref(), object.store);
+        Ok((url, wanted))
+    }
+
+    /// How the table's columns are read from Parquet files.
+    fn source(&self, state: &dyn Session) -> ParquetSource {
+        let mut options = state.default_table_options().parquet;
+        // Spark writes timestamps of 96 bits; as nanoseconds they would overflow outside of 1677–2262.
+        options.global.coerce_int96 = Some("us".to_owned());
+        ParquetSource::new(Arc::clone(&self.columns)).with_table_parquet_options(options)
+    }
+
+    /// Reads whole files and says where each row stands.
+    fn scan_with_row_ids(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        files: &[(LiveFile, Arc<Statistics>)],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let layout = Layout::new(&self.schema, projection)?;
+        let mut whole = Vec::with_capacity(files.len());
+        for (file, _) in files {
+            let (store, wanted) = self.partitioned(state, file)?;
+            whole.push(WholeFile { index: file.index, store, file: wanted, live: None });
         }
-        Ok(stores)
+        // The store is set for each file when it is opened.
+        let source = Arc::new(self.source(state));
+        let template = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+            .with_expr_adapter(Some(Arc::new(self.adapter())))
+            .with_projection_indices(Some(layout.data().to_vec()))?
+            .build();
+        let partitions = state.config().target_partitions();
+        Ok(Arc::new(RowIdsExec::new(whole, template, layout, partitions)))
+    }
+
+    /// Reads files with DataFusion's own scan, which leaves out what it can.
+    fn scan_rows(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        files: Vec<(LiveFile, Arc<Statistics>)>,
+        predicate: Option<Arc<dyn PhysicalExpr>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let summary = statistics::summary(&files, &self.schema);
+        let mut store: Option<ObjectStoreUrl> = None;
+        let mut found = Vec::with_capacity(files.len());
+        for (file, known) in files {
+            let (url, wanted) = self.partitioned(state, &file)?;
+            if store.as_ref().is_some_and(|store| *store != url) {
+                return Err(SqlError::unsupported(
+                    "reading a table whose data files lie in several object stores",
+                )
+                .into());
+            }
+            store = Some(url);
+            found.push(wanted.with_statistics(known));
+        }
+        let Some(store) = store else {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => self.schema(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        };
+        let mut source = self.source(state).with_enable_page_index(true);
+        if let Some(predicate) = predicate {
+            source = source.with_predicate(predicate);
+        }
+        let groups = FileGroup::new(found).split_files(state.config().target_partitions());
+        let config = FileScanConfigBuilder::new(store, Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(summary)
+            .with_limit(limit)
+            .with_expr_adapter(Some(Arc::new(self.adapter())))
+            .with_projection_indices(projection.cloned())?
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
     }
 }
 
@@ -184,47 +290,15 @@ impl TableProvider for IcebergTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let live = self.live().await?.to_vec();
-        let known: Vec<Arc<Statistics>> =
-            live.iter().map(|file| Arc::new(statistics::of_file(file, &self.schema))).collect();
         let predicate = predicate(state, filters, &self.schema)?;
-        let mut files = statistics::prune(live, known, predicate.as_ref(), &self.schema);
+        let mut files = self.candidates(predicate.as_ref()).await?;
+        if self.row_ids {
+            return self.scan_with_row_ids(state, projection, &files);
+        }
         if let Some(limit) = limit.filter(|_| filters.is_empty()) {
             files.truncate(enough(&files, limit));
         }
-        let summary = statistics::summary(&files, &self.schema);
-        let mut stores = self.partitioned(state, files)?;
-        let Some((url, files)) = stores.pop() else {
-            let schema = match projection {
-                Some(columns) => Arc::new(self.schema.project(columns)?),
-                None => self.schema(),
-            };
-            return Ok(Arc::new(EmptyExec::new(schema)));
-        };
-        if !stores.is_empty() {
-            return Err(SqlError::unsupported(
-                "reading a table whose data files lie in several object stores",
-            )
-            .into());
-        }
-        let mut options = state.default_table_options().parquet;
-        // Spark writes timestamps of 96 bits; as nanoseconds they would overflow outside of 1677–2262.
-        options.global.coerce_int96 = Some("us".to_owned());
-        let mut source = ParquetSource::new(Arc::clone(&self.schema))
-            .with_table_parquet_options(options)
-            .with_enable_page_index(true);
-        if let Some(predicate) = predicate {
-            source = source.with_predicate(predicate);
-        }
-        let groups = FileGroup::new(files).split_files(state.config().target_partitions());
-        let config = FileScanConfigBuilder::new(url, Arc::new(source))
-            .with_file_groups(groups)
-            .with_statistics(summary)
-            .with_limit(limit)
-            .with_expr_adapter(Some(Arc::new(self.adapter())))
-            .with_projection_indices(projection.cloned())?
-            .build();
-        Ok(DataSourceExec::from_data_source(config))
+        self.scan_rows(state, projection, files, predicate, limit)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::base::error::ErrorKind;
 use crate::sql::bind::parts_of;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::names::Target;
-use crate::sql::outcome::{Outcome, TransactionStatus};
+use crate::sql::outcome::Outcome;
 use crate::sql::session::Session;
 use crate::sql::syntax::at;
 use crate::version::content::ContentKind;
@@ -107,10 +107,10 @@ pub(super) async fn drop_relations(
     }
     permanent.sort();
     permanent.dedup();
-    if permanent.len() > 1 && session.transaction() == TransactionStatus::Idle {
-        return Err(SqlError::unsupported(format_args!("{tag} of several at once")).with_hint(
-            "one statement is one commit: drop them one by one, or inside BEGIN … COMMIT",
-        ));
+    // Several are dropped in one commit.
+    let group = permanent.len() > 1 && session.transaction.is_none();
+    if group {
+        session.begin_group();
     }
     for (levels, stored) in permanent {
         let catalog = session.catalog();
@@ -119,6 +119,9 @@ pub(super) async fn drop_relations(
         allow(gone.map(std::mem::drop), |kind| {
             *if_exists && matches!(kind, ErrorKind::NotFound(_))
         })?;
+    }
+    if group {
+        session.end_group().await?;
     }
     for name in temporary {
         session.temp.remove(&name);

@@ -53,6 +53,9 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::NotNullViolation
         | SqlState::ReadOnly
         | SqlState::InvalidTransactionState
+        | SqlState::NoActiveTransaction
+        | SqlState::InvalidSavepoint
+        | SqlState::CardinalityViolation
         | SqlState::InFailedTransaction => ErrorKind::InvalidInput,
         SqlState::InvalidCatalogName => ErrorKind::NotFound(Entity::Warehouse),
         SqlState::FeatureNotSupported => ErrorKind::Unsupported,
