@@ -143,6 +143,8 @@ pub const PG_ROW_BYTES_MAX: usize = 1024 * 1024 * 1024 - 1;
 pub const PG_OUTPUT_BYTES: usize = 32 * 1024;
 /// Bytes that are read ahead while a statement runs, to notice that the client has gone.
 pub const PG_READ_AHEAD_BYTES: usize = 64 * 1024;
+/// Messages of COPY that wait until the rows in them are read.
+pub const PG_COPY_PIECES: usize = 4;
 /// Bytes of a message of an error; a plan or a text in it can be long.
 pub const PG_ERROR_BYTES_MAX: usize = 16 * 1024;
 
