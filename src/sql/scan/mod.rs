@@ -12,5 +12,6 @@ pub mod provider;
 mod readers;
 mod row_ids;
 mod statistics;
+mod unlimited;
 
 pub use row_ids::{ROW_FILE, ROW_POSITION};
