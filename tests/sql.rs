@@ -2,10 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "sql/changes.rs"]
+mod changes;
 #[path = "sql/console.rs"]
 mod console;
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/pg_psql.rs"]
+mod pg_psql;
+#[path = "sql/pg_tools.rs"]
+mod pg_tools;
 #[path = "sql/scan_deletes.rs"]
 mod scan_deletes;
 #[path = "sql/scan_kit.rs"]

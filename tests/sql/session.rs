@@ -156,9 +156,6 @@ async fn what_is_not_carried_out_says_so_and_changes_nothing() {
     let mut session = sql.on("lake");
     ok(&mut session, "CREATE TABLE t AS SELECT 1 AS a, 'x' AS s").await;
     for text in [
-        "DELETE FROM t WHERE a IN (SELECT 2)",
-        "UPDATE t SET a = 2 WHERE a IN (SELECT 2)",
-        "MERGE INTO t USING t AS s ON t.a = s.a WHEN MATCHED THEN DELETE",
         "CREATE TEMP TABLE x AS SELECT 1 AS a",
         "CREATE TABLE x (a int PRIMARY KEY)",
         "CREATE TABLE x (a int DEFAULT 3)",

@@ -35,6 +35,13 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         SqlState::SyntaxError
         | SqlState::InvalidParameterValue
         | SqlState::DataException
+        | SqlState::NumericValueOutOfRange
+        | SqlState::DivisionByZero
+        | SqlState::InvalidTextRepresentation
+        | SqlState::InvalidDatetimeFormat
+        | SqlState::DatetimeFieldOverflow
+        | SqlState::GroupingError
+        | SqlState::AmbiguousColumn
         | SqlState::UndefinedTable
         | SqlState::UndefinedColumn
         | SqlState::UndefinedFunction
@@ -47,7 +54,6 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::InvalidTransactionState
         | SqlState::NoActiveTransaction
         | SqlState::InvalidSavepoint
-        | SqlState::CardinalityViolation
         | SqlState::InFailedTransaction => ErrorKind::InvalidInput,
         SqlState::InvalidCatalogName => ErrorKind::NotFound(Entity::Warehouse),
         SqlState::FeatureNotSupported => ErrorKind::Unsupported,
