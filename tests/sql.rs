@@ -6,6 +6,10 @@
 mod changes;
 #[path = "sql/console.rs"]
 mod console;
+#[path = "sql/ddl.rs"]
+mod ddl;
+#[path = "sql/ddl_temp.rs"]
+mod ddl_temp;
 #[path = "sql/lake.rs"]
 mod lake;
 #[path = "sql/pg_psql.rs"]

@@ -40,10 +40,15 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::InvalidTextRepresentation
         | SqlState::InvalidDatetimeFormat
         | SqlState::DatetimeFieldOverflow
+        | SqlState::CardinalityViolation
         | SqlState::GroupingError
         | SqlState::AmbiguousColumn
         | SqlState::UndefinedTable
         | SqlState::UndefinedColumn
+        | SqlState::DuplicateColumn
+        | SqlState::InvalidTableDefinition
+        | SqlState::BadCopyFileFormat
+        | SqlState::CharacterNotInRepertoire
         | SqlState::UndefinedFunction
         | SqlState::InvalidSchemaName
         | SqlState::UndefinedObject
