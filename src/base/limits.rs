@@ -271,6 +271,10 @@ pub const FLIGHT_RESULT_IDLE_SECONDS: u64 = 5 * 60;
 pub const FLIGHT_SWEEP_SECONDS: u64 = 5;
 /// Rows of values bound to one statement; each row runs it once.
 pub const FLIGHT_BOUND_ROWS_MAX: usize = 10_000;
+/// Rows of values bound to one query: the results of all of them wait at the same time.
+pub const FLIGHT_BOUND_QUERIES_MAX: usize = 1_000;
+/// Values that one `INSERT` takes at once when it is run for many rows of them.
+pub const FLIGHT_VALUES_AT_ONCE: usize = 10_000;
 /// Bytes of the message of an error; it travels in a header.
 pub const FLIGHT_ERROR_BYTES_MAX: usize = 2 * 1024;
 /// Tables in one answer of metadata.

@@ -134,6 +134,14 @@ pub trait Connection: Send {
     fn setting(&self, name: &str) -> Option<String>;
 }
 
+/// The statement that does for several rows of values at once what this one does for each of them; their
+/// values are given one row after the other, `width` for each. `None` if there is no such statement, then it
+/// is run for each row.
+#[must_use]
+pub fn for_several_rows(statement: &Parsed, rows: usize, width: usize) -> Option<Arc<Parsed>> {
+    super::statements::several::merged(statement, rows, width)
+}
+
 /// Into which table rows go.
 #[derive(Clone, Debug)]
 pub struct Ingest {

@@ -25,6 +25,7 @@ mod properties;
 mod rows;
 mod schema;
 mod schema_change;
+pub(super) mod several;
 mod table;
 mod temp;
 mod temp_rows;
