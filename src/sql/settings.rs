@@ -37,6 +37,8 @@ const FIXED: &[(&str, &[&str], &str)] = &[
     ("server_version", &[], SERVER_VERSION),
     ("server_version_num", &[], "160000"),
     ("is_superuser", &[], "off"),
+    ("max_index_keys", &[], "32"),
+    ("default_table_access_method", &["iceberg"], "iceberg"),
 ];
 
 /// Settings that are kept as they are given.
