@@ -12,8 +12,12 @@ mod ddl;
 mod ddl_temp;
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/pg_clients.rs"]
+mod pg_clients;
 #[path = "sql/pg_psql.rs"]
 mod pg_psql;
+#[path = "sql/pg_scope.rs"]
+mod pg_scope;
 #[path = "sql/pg_tools.rs"]
 mod pg_tools;
 #[path = "sql/scan_deletes.rs"]

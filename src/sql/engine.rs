@@ -124,6 +124,14 @@ impl Engine {
         Ok(Names { search_path: first_search_path(&scope), scope })
     }
 
+    /// What was read for questions about schemas and tables since the server started: refs whose
+    /// namespaces were listed, namespaces whose tables were listed, tables looked up by name, tables whose
+    /// metadata was asked for.
+    #[must_use]
+    pub fn catalog_reads(&self) -> [u64; 4] {
+        self.pg.reads()
+    }
+
     /// The name of the database that is meant where none is named.
     #[must_use]
     pub fn default_database(&self) -> &str {

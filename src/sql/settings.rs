@@ -56,6 +56,8 @@ const FIXED: &[(&str, &[&str], &str)] = &[
     ("is_superuser", &[], "off"),
     ("in_hot_standby", &[], "off"),
     ("role", &["none"], "none"),
+    ("max_index_keys", &[], "32"),
+    ("default_table_access_method", &["iceberg"], "iceberg"),
 ];
 
 const OFF: [&str; 4] = ["off", "false", "0", "no"];
