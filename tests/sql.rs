@@ -2,12 +2,24 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "sql/changes.rs"]
+mod changes;
+#[path = "sql/console.rs"]
+mod console;
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/scan_deletes.rs"]
+mod scan_deletes;
+#[path = "sql/scan_kit.rs"]
+mod scan_kit;
+#[path = "sql/scan_rows.rs"]
+mod scan_rows;
 #[path = "sql/session.rs"]
 mod session;
 #[path = "sql/syntax.rs"]
 mod syntax;
+#[path = "sql/transactions.rs"]
+mod transactions;
 #[path = "sql/write.rs"]
 mod write;
 #[path = "sql/write_changes.rs"]

@@ -114,7 +114,15 @@ pub const CHECKPOINT_SECONDS: u64 = 2;
 pub const OBJECT_STORE_RETRIES_MAX: usize = 5;
 /// Seconds after which such a call is not repeated any more; a commit waits for it.
 pub const OBJECT_STORE_RETRY_SECONDS_MAX: u64 = 8;
+/// Tables, views and namespaces that one transaction changes.
+pub const WORKING_NAMES_MAX: usize = 10_000;
+/// Savepoints of one transaction.
+pub const SAVEPOINTS_MAX: usize = 1000;
+/// Bytes of table metadata that one transaction keeps until its end.
+pub const WORKING_FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
 // PostgreSQL wire.
+
 /// Bytes of one message of a client.
 pub const PG_MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of the first message of a connection; PostgreSQL's own bound.
@@ -144,10 +152,20 @@ pub const PG_ERROR_BYTES_MAX: usize = 16 * 1024;
 pub const MANIFESTS_AT_ONCE: usize = 16;
 /// Memory for manifests of tables that queries read.
 pub const MANIFEST_CACHE_BYTES: u64 = 256 * 1024 * 1024;
+/// Delete files of one table that are read at once.
+pub const DELETE_FILES_AT_ONCE: usize = 8;
+/// Bytes of one deletion vector; a bitmap of all rows of the largest data files has fewer.
+pub const DELETION_VECTOR_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Memory that the deleted rows of one statement's tables take; more rows need a rewrite of their files.
+pub const DELETIONS_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Memory for what is left of data files that rows were deleted from.
+pub const DELETION_CACHE_BYTES: u64 = 128 * 1024 * 1024;
 /// Memory that all queries of a server share; what needs more is put on disk, or fails.
 pub const SQL_MEMORY_BYTES: usize = 2 * 1024 * 1024 * 1024;
 /// Rows of one batch.
 pub const SQL_BATCH_ROWS: usize = 8192;
+/// How often a statement that changes rows starts again because another writer of the table was faster.
+pub const STATEMENT_RETRIES_MAX: usize = 10;
 /// How deep views may read views.
 pub const SQL_VIEW_DEPTH_MAX: usize = 32;
 /// Commits that one statement lists.
@@ -206,3 +224,40 @@ pub const SQL_ANSWER_ROWS_MAX: usize = 100_000;
 pub const CLIENT_SQL_SECONDS_MAX: u64 = 24 * 60 * 60;
 /// Statements that the command line remembers.
 pub const CLIENT_HISTORY_MAX: usize = 10_000;
+
+// Flight SQL.
+
+/// Connections that are served at the same time; more wait to be accepted.
+pub const FLIGHT_CONNECTIONS_MAX: usize = 500;
+/// Calls that one connection makes at the same time; more wait.
+pub const FLIGHT_CALLS_MAX: u32 = 128;
+/// Statements and streams of rows that run at the same time, over all connections.
+pub const FLIGHT_STATEMENTS_MAX: usize = 500;
+/// Bytes of one message of a client: a batch of rows that is ingested.
+pub const FLIGHT_MESSAGE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of the headers of a call.
+pub const FLIGHT_HEADER_BYTES_MAX: u32 = 64 * 1024;
+/// Bytes of one message of rows, about; clients take 4 MiB if nobody told them more.
+pub const FLIGHT_ROWS_BYTES: usize = 2 * 1024 * 1024;
+/// Transactions that are open.
+pub const FLIGHT_TRANSACTIONS_MAX: usize = 500;
+/// How long a transaction may do nothing before it is rolled back, in seconds.
+pub const FLIGHT_TRANSACTION_IDLE_SECONDS: u64 = 30 * 60;
+/// Prepared statements that are kept.
+pub const FLIGHT_PREPARED_MAX: usize = 10_000;
+/// Bytes of the texts and bound values of all prepared statements.
+pub const FLIGHT_PREPARED_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// How long a prepared statement is kept that nobody uses, in seconds.
+pub const FLIGHT_PREPARED_IDLE_SECONDS: u64 = 60 * 60;
+/// Results that wait to be read.
+pub const FLIGHT_RESULTS_MAX: usize = 2_000;
+/// How long a result waits to be read, in seconds.
+pub const FLIGHT_RESULT_IDLE_SECONDS: u64 = 5 * 60;
+/// How often what nobody uses any more is looked for, in seconds.
+pub const FLIGHT_SWEEP_SECONDS: u64 = 5;
+/// Rows of values bound to one statement; each row runs it once.
+pub const FLIGHT_BOUND_ROWS_MAX: usize = 10_000;
+/// Bytes of the message of an error; it travels in a header.
+pub const FLIGHT_ERROR_BYTES_MAX: usize = 2 * 1024;
+/// Tables in one answer of metadata.
+pub const FLIGHT_TABLES_MAX: usize = 100_000;

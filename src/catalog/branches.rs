@@ -150,6 +150,10 @@ impl Catalog {
         reason: String,
         change: RefChange,
     ) -> Result<Ref> {
+        if let Some(private) = &self.private {
+            let made = self.change_ref_private(private, warehouse, name, &reason, change)?;
+            return made.ok_or_else(|| Error::internal("a changed ref was not returned"));
+        }
         let request = RefRequest {
             warehouse: warehouse.id,
             name: name.clone(),
@@ -213,6 +217,9 @@ impl Catalog {
         name: &RefName,
         change: RefChange,
     ) -> Result<()> {
+        if let Some(private) = &self.private {
+            return self.change_ref_private(private, warehouse, name, "deleted", change).map(drop);
+        }
         let request = RefRequest {
             warehouse: warehouse.id,
             name: name.clone(),

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::Catalog;
 use super::files::TableFiles;
+use super::transaction::Private;
 use crate::base::error::Result;
 use crate::iceberg::cache::Cached;
 use crate::iceberg::table::metadata::TableMetadata;
@@ -17,12 +19,27 @@ use crate::iceberg::view::metadata::ViewMetadata;
 /// Metadata by location.
 pub(super) struct Loaded<T> {
     files: Arc<TableFiles>,
+    private: Option<Arc<Private>>,
     kept: Mutex<BTreeMap<String, Arc<T>>>,
 }
 
+impl Catalog {
+    /// Metadata for one change.
+    pub(super) fn loaded<T>(&self) -> Arc<Loaded<T>> {
+        let (files, private) = (Arc::clone(&self.files), self.private.clone());
+        Arc::new(Loaded { files, private, kept: Mutex::default() })
+    }
+}
+
 impl<T> Loaded<T> {
-    pub(super) fn new(files: &Arc<TableFiles>) -> Arc<Self> {
-        Arc::new(Self { files: Arc::clone(files), kept: Mutex::default() })
+    /// Whether nobody but a transaction knows this file, and it may never be written.
+    pub(super) fn is_private(&self, location: &str) -> bool {
+        self.private_file(location).is_some()
+    }
+
+    /// What a file holds that nobody but a transaction knows; it may never be written.
+    fn private_file(&self, location: &str) -> Option<Bytes> {
+        self.private.as_ref().and_then(|private| private.file(location))
     }
 
     fn keep(&self, location: &str, cached: Cached<T>) {
@@ -52,7 +69,10 @@ impl Loaded<TableMetadata> {
     /// `NotFound(File)`, `Corrupt`, `Unavailable`.
     pub(super) async fn load(&self, locations: &[String]) -> Result<()> {
         for location in locations {
-            let cached = self.files.cache().table(self.files.io(), location).await?;
+            let cached = match self.private_file(location) {
+                Some(bytes) => self.files.cache().table_from(location, &bytes)?,
+                None => self.files.cache().table(self.files.io(), location).await?,
+            };
             self.keep(location, cached);
         }
         Ok(())
@@ -77,7 +97,10 @@ impl Loaded<ViewMetadata> {
     /// `NotFound(File)`, `Corrupt`, `Unavailable`.
     pub(super) async fn load(&self, locations: &[String]) -> Result<()> {
         for location in locations {
-            let cached = self.files.cache().view(self.files.io(), location).await?;
+            let cached = match self.private_file(location) {
+                Some(bytes) => self.files.cache().view_from(location, &bytes)?,
+                None => self.files.cache().view(self.files.io(), location).await?,
+            };
             self.keep(location, cached);
         }
         Ok(())

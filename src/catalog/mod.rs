@@ -34,6 +34,7 @@ pub mod relations;
 pub mod table_change;
 pub mod tables;
 pub mod tags;
+pub mod transaction;
 pub mod views;
 pub mod warehouses;
 pub mod writing;
@@ -54,20 +55,22 @@ pub struct CatalogOptions {
     pub default_warehouse: WarehouseName,
 }
 
-/// The catalog.
-#[derive(Debug)]
+/// The catalog. A clone is another handle to it.
+#[derive(Clone, Debug)]
 pub struct Catalog {
     repository: Arc<Repository>,
-    committer: Committer,
+    committer: Arc<Committer>,
     files: Arc<TableFiles>,
     clock: SharedClock,
     entropy: SharedEntropy,
-    options: CatalogOptions,
+    options: Arc<CatalogOptions>,
     /// Warehouses by name, while no other process can change them, with the version of the list that
     /// they were read from.
-    warehouses: RwLock<BTreeMap<WarehouseName, (u64, Warehouse)>>,
+    warehouses: Arc<RwLock<BTreeMap<WarehouseName, (u64, Warehouse)>>>,
     /// Merges into each branch, one after another.
-    turns: merges::Turns,
+    turns: Arc<merges::Turns>,
+    /// What is done and not yet published, in the catalog of a transaction.
+    private: Option<Arc<transaction::Private>>,
 }
 
 /// What a ref expression means right now.
@@ -98,19 +101,20 @@ impl Catalog {
         let committer = Committer::start(Arc::clone(&repository), sink, Arc::clone(&clock))?;
         Ok(Arc::new(Self {
             repository,
-            committer,
+            committer: Arc::new(committer),
             files,
             clock,
             entropy,
-            options,
-            warehouses: RwLock::default(),
-            turns: merges::Turns::default(),
+            options: Arc::new(options),
+            warehouses: Arc::default(),
+            turns: Arc::default(),
+            private: None,
         }))
     }
 
     /// What the operator set.
     #[must_use]
-    pub const fn options(&self) -> &CatalogOptions {
+    pub fn options(&self) -> &CatalogOptions {
         &self.options
     }
 
@@ -122,7 +126,7 @@ impl Catalog {
 
     /// The path of all changes.
     #[must_use]
-    pub const fn committer(&self) -> &Committer {
+    pub fn committer(&self) -> &Committer {
         &self.committer
     }
 
@@ -164,6 +168,11 @@ impl Catalog {
     /// `NotFound` for a ref, commit or time that is not there; `InvalidInput` for a prefix of several
     /// commits.
     pub fn resolve(&self, warehouse: &Warehouse, expr: &RefExpr) -> Result<Resolved> {
+        self.resolve_private(warehouse, expr)
+            .unwrap_or_else(|| self.resolve_shared(warehouse, expr))
+    }
+
+    fn resolve_shared(&self, warehouse: &Warehouse, expr: &RefExpr) -> Result<Resolved> {
         let (mut commit, tag) = match &expr.base {
             RefBase::CommitPrefix(prefix) => (self.commit_by_prefix(warehouse.id, prefix)?, false),
             RefBase::Name(name) => self.resolve_name(warehouse, name, expr)?,
@@ -254,6 +263,9 @@ impl Catalog {
     /// # Errors
     /// `Corrupt` if it cannot be read.
     pub fn snapshot_at(&self, warehouse: &Warehouse, commit: CommitId) -> Result<Snapshot> {
+        if let Some(private) = self.snapshot_private(commit) {
+            return Ok(private);
+        }
         Ok(self.repository.snapshot(warehouse.id, commit)?)
     }
 }

@@ -64,6 +64,8 @@ struct Working {
     id: ContentId,
     /// What is stored, and where.
     stored: Option<(String, Arc<TableMetadata>)>,
+    /// Whether the file of what is stored is not there: only a transaction knows it so far.
+    unwritten: bool,
     /// What the changes so far make of it.
     current: Option<Arc<TableMetadata>>,
     updates: Vec<TableUpdate>,
@@ -111,6 +113,7 @@ impl TableCommit {
                 address: change.address.clone(),
                 id: *id,
                 stored: None,
+                unwritten: false,
                 current: None,
                 updates: Vec::new(),
             };
@@ -118,6 +121,7 @@ impl TableCommit {
                 Some(found) if found.entry.kind == ContentKind::Table => {
                     let location = metadata_location(&*base.object(&found)?)?;
                     table.id = found.entry.id;
+                    table.unwritten = self.tables.is_private(&location);
                     match self.tables.get(&location) {
                         Some(metadata) => table.stored = Some((location, metadata)),
                         None => missing.push(location),
@@ -210,7 +214,8 @@ impl Working {
                 self.updates.extend_from_slice(&change.updates);
                 let changed = match stored {
                     Some((location, metadata)) => {
-                        apply_if_changed(metadata, location, &[], &self.updates, now)?
+                        let log = Some(location.as_str()).filter(|_| !self.unwritten);
+                        apply_if_changed(metadata, log, &[], &self.updates, now)?
                     }
                     None => {
                         let created = [TableRequirement::Create];

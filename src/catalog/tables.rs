@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::address::{ContentAddress, Scope, no_content};
-use super::loaded::Loaded;
 use super::table_change::{TableChange, TableCommit, check_locations, metadata_location};
 use super::writing::{
     ChangeFn, Loads, Properties, Written, check_free, check_namespace, entity_of, find, kind_word,
@@ -90,6 +89,9 @@ impl Catalog {
     /// # Errors
     /// `NotFound(File)`, `Corrupt` or `Unavailable` if it cannot be read.
     pub async fn table_metadata(&self, location: &str) -> Result<Cached<TableMetadata>> {
+        if let Some(bytes) = self.file_private(location) {
+            return self.files.cache().table_from(location, &bytes);
+        }
         self.files.cache().table(self.files.io(), location).await
     }
 
@@ -175,7 +177,7 @@ impl Catalog {
         let table_location = new.location.clone();
         let policy = self.policy(&scope.warehouse)?;
         let (uuid, id) = (uuid_v4(&*self.entropy), self.new_content_id());
-        let tables = Loaded::<TableMetadata>::new(&self.files);
+        let tables = self.loaded::<TableMetadata>();
         let (loads, entropy) = (Loads::Tables(Arc::clone(&tables)), Arc::clone(&self.entropy));
         let change = ChangeFn(move |base: &Snapshot, at: &ChangeContext| {
             check_free(base, &address, Entity::Table)?;
@@ -308,7 +310,7 @@ impl Catalog {
                 self.check_path_properties(&policy, properties)?;
             }
         }
-        let tables = Loaded::<TableMetadata>::new(&self.files);
+        let tables = self.loaded::<TableMetadata>();
         let loads = Loads::Tables(Arc::clone(&tables));
         let ids = changes.iter().map(|_| self.new_content_id()).collect();
         let change =

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::address::{ContentAddress, Scope, no_content};
-use super::loaded::Loaded;
 use super::table_change::metadata_location;
 use super::tables::{Registration, creation};
 use super::writing::{ChangeFn, Loads, Properties, Written, check_free, find, properties_message};
@@ -48,6 +47,9 @@ impl Catalog {
     /// # Errors
     /// `NotFound(File)`, `Corrupt` or `Unavailable` if it cannot be read.
     pub async fn view_metadata(&self, location: &str) -> Result<Cached<ViewMetadata>> {
+        if let Some(bytes) = self.file_private(location) {
+            return self.files.cache().view_from(location, &bytes);
+        }
         self.files.cache().view(self.files.io(), location).await
     }
 
@@ -92,7 +94,7 @@ impl Catalog {
         let policy = self.policy(&scope.warehouse)?;
         self.check_path_properties(&policy, &new.properties)?;
         let (uuid, id) = (uuid_v4(&*self.entropy), self.new_content_id());
-        let views = Loaded::<ViewMetadata>::new(&self.files);
+        let views = self.loaded::<ViewMetadata>();
         let (loads, entropy) = (Loads::Views(Arc::clone(&views)), Arc::clone(&self.entropy));
         let change = ChangeFn(move |base: &Snapshot, at: &ChangeContext| {
             check_free(base, &address, Entity::View)?;
@@ -137,7 +139,7 @@ impl Catalog {
                 self.check_path_properties(&policy, properties)?;
             }
         }
-        let views = Loaded::<ViewMetadata>::new(&self.files);
+        let views = self.loaded::<ViewMetadata>();
         let loads = Loads::Views(Arc::clone(&views));
         let entropy = Arc::clone(&self.entropy);
         let change = ChangeFn(move |base: &Snapshot, at: &ChangeContext| {

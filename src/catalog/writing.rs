@@ -43,6 +43,17 @@ pub(super) enum Loads {
     Views(Arc<Loaded<ViewMetadata>>),
 }
 
+impl Loads {
+    /// Reads files into memory.
+    pub(super) async fn load(&self, locations: &[String]) -> Result<()> {
+        match self {
+            Self::Nothing => Err(Error::internal("a change asked for files it never reads")),
+            Self::Tables(tables) => tables.load(locations).await,
+            Self::Views(views) => views.load(locations).await,
+        }
+    }
+}
+
 /// A change that is a function.
 pub(super) struct ChangeFn<F>(pub(super) F);
 
@@ -110,6 +121,20 @@ impl Catalog {
         loads: Loads,
         change: Box<dyn Change>,
     ) -> Result<Committed> {
+        match &self.private {
+            Some(private) => self.submit_private(private, warehouse, &branch, &loads, change).await,
+            None => self.submit_shared(ctx, warehouse, branch, loads, change).await,
+        }
+    }
+
+    pub(super) async fn submit_shared(
+        &self,
+        ctx: &OpContext,
+        warehouse: &Warehouse,
+        branch: RefName,
+        loads: Loads,
+        change: Box<dyn Change>,
+    ) -> Result<Committed> {
         let mut request = CommitRequest {
             warehouse: warehouse.id,
             branch,
@@ -129,13 +154,7 @@ impl Catalog {
                 Ok(committed) => return Ok(committed),
                 Err(CommitFailure::Failed(error)) => return Err(error),
                 Err(CommitFailure::NeedsLoad(locations, again)) => {
-                    match &loads {
-                        Loads::Nothing => {
-                            return Err(Error::internal("a change asked for files it never reads"));
-                        }
-                        Loads::Tables(tables) => tables.load(&locations).await?,
-                        Loads::Views(views) => views.load(&locations).await?,
-                    }
+                    loads.load(&locations).await?;
                     request = *again;
                 }
             }

@@ -68,9 +68,7 @@ impl MetadataCache {
     pub async fn table(&self, files: &Files, location: &str) -> Result<Cached<TableMetadata>> {
         let entry = self.load(location, async {
             let bytes = files.read_metadata(location).await?;
-            let metadata = TableMetadata::parse(&bytes).map_err(|e| damaged(location, e))?;
-            let json = metadata.to_json();
-            Ok(Entry::Table(Cached { metadata: Arc::new(metadata), json }))
+            Ok(Entry::Table(parse_table(location, &bytes)?))
         });
         match entry.await? {
             Entry::Table(cached) => Ok(cached),
@@ -85,14 +83,38 @@ impl MetadataCache {
     pub async fn view(&self, files: &Files, location: &str) -> Result<Cached<ViewMetadata>> {
         let entry = self.load(location, async {
             let bytes = files.read_metadata(location).await?;
-            let metadata = ViewMetadata::parse(&bytes).map_err(|e| damaged(location, e))?;
-            let json = metadata.to_json();
-            Ok(Entry::View(Cached { metadata: Arc::new(metadata), json }))
+            Ok(Entry::View(parse_view(location, &bytes)?))
         });
         match entry.await? {
             Entry::View(cached) => Ok(cached),
             Entry::Table(_) => Err(Error::corrupt(format!("{location} holds a table, not a view"))),
         }
+    }
+
+    /// The metadata of a table whose file is not written yet and holds these bytes.
+    ///
+    /// # Errors
+    /// `Corrupt` if they are no table metadata.
+    pub fn table_from(&self, location: &str, bytes: &Bytes) -> Result<Cached<TableMetadata>> {
+        if let Some(cached) = self.table_if_cached(location) {
+            return Ok(cached);
+        }
+        let cached = parse_table(location, bytes)?;
+        self.entries.insert(location.to_owned(), Entry::Table(cached.clone()));
+        Ok(cached)
+    }
+
+    /// The metadata of a view whose file is not written yet and holds these bytes.
+    ///
+    /// # Errors
+    /// `Corrupt` if they are no view metadata.
+    pub fn view_from(&self, location: &str, bytes: &Bytes) -> Result<Cached<ViewMetadata>> {
+        if let Some(cached) = self.view_if_cached(location) {
+            return Ok(cached);
+        }
+        let cached = parse_view(location, bytes)?;
+        self.entries.insert(location.to_owned(), Entry::View(cached.clone()));
+        Ok(cached)
     }
 
     async fn load(
@@ -135,6 +157,18 @@ impl MetadataCache {
     pub fn remove(&self, location: &str) {
         self.entries.remove(location);
     }
+}
+
+fn parse_table(location: &str, bytes: &Bytes) -> Result<Cached<TableMetadata>> {
+    let metadata = TableMetadata::parse(bytes).map_err(|e| damaged(location, e))?;
+    let json = metadata.to_json();
+    Ok(Cached { metadata: Arc::new(metadata), json })
+}
+
+fn parse_view(location: &str, bytes: &Bytes) -> Result<Cached<ViewMetadata>> {
+    let metadata = ViewMetadata::parse(bytes).map_err(|e| damaged(location, e))?;
+    let json = metadata.to_json();
+    Ok(Cached { metadata: Arc::new(metadata), json })
 }
 
 /// A file that the catalog points at must be readable; whatever it holds is not the asker's mistake.

@@ -201,7 +201,7 @@ impl Conversation {
         Ok(Next::Message)
     }
 
-    /// Runs the statements of a text; the first error ends it.
+    /// Runs the statements of a text, all or none of them; the first error ends it.
     async fn query(&mut self, text: &str) -> Result<(), Trouble> {
         self.statements.remove("");
         self.portals.remove("");
@@ -210,7 +210,11 @@ impl Conversation {
             self.output.put(&Answer::EmptyQueryResponse(EmptyQueryResponse::new()))?;
         }
         let cancel = self.key.running.start();
+        let many = statements.len() > 1;
         for statement in statements {
+            if many {
+                self.session.begin_group();
+            }
             match self.execute(&statement, &[], &cancel).await? {
                 Outcome::Done { tag } => self.complete(tag)?,
                 Outcome::Rows { columns, rows } => {
@@ -222,6 +226,7 @@ impl Conversation {
                 }
             }
         }
+        self.session.end_group().await?;
         self.key.running.end();
         self.ready().await
     }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
 
-use super::door::{Cancel, Connection, Database};
+use super::door::{Cancel, Connection, Database, Ingest};
 use super::engine::Engine;
 use super::error::{SqlError, SqlResult, SqlState};
-use super::outcome::{Description, Outcome, TransactionStatus, Value};
+use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::session::Session;
-use super::settings;
+use super::stack::roomy;
 use super::syntax::statement::Parsed;
+use super::{settings, statements};
 
 /// The databases of an engine.
 #[derive(Debug)]
@@ -69,6 +70,28 @@ impl Connection for Session {
                 Err(canceled())
             }
         }
+    }
+
+    async fn ingest(&mut self, ingest: Ingest, rows: RowStream) -> SqlResult<u64> {
+        if Self::transaction(self) == TransactionStatus::Failed {
+            return Err(SqlError::new(
+                SqlState::InFailedTransaction,
+                "current transaction is aborted, commands ignored until end of transaction block",
+            ));
+        }
+        let done = roomy(statements::ingest::ingest(self, &ingest, rows)).await;
+        if done.is_err() {
+            Self::failed(self);
+        }
+        done
+    }
+
+    fn begin_group(&mut self) {
+        Self::begin_group(self);
+    }
+
+    async fn end_group(&mut self) -> SqlResult<()> {
+        Self::end_group(self).await
     }
 
     fn failed(&mut self) {

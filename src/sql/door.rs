@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::error::SqlResult;
-use super::outcome::{Description, Outcome, TransactionStatus, Value};
+use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::syntax::statement::Parsed;
 
 /// Makes connections.
@@ -68,9 +68,26 @@ pub trait Connection: Send {
         cancel: Cancel,
     ) -> SqlResult<Outcome>;
 
+    /// Puts rows into a table, in one commit (in a transaction: as a part of it); answers how many.
+    ///
+    /// # Errors
+    /// `UndefinedTable`, `DuplicateTable` as the request says; whatever an `INSERT` or a `CREATE TABLE` of
+    /// these rows fails with, and what the rows themselves end with. Nothing is put then.
+    async fn ingest(&mut self, ingest: Ingest, rows: RowStream) -> SqlResult<u64>;
+
+    /// Begins a group of statements that are carried out together or not at all, unless a transaction is
+    /// open; for a message of several statements, before each of them.
+    fn begin_group(&mut self);
+
+    /// Commits the group, if one is open.
+    ///
+    /// # Errors
+    /// `SerializationFailure` if somebody else changed what the group changed; nothing happened then.
+    async fn end_group(&mut self) -> SqlResult<()>;
+
     /// Says that a statement ended in an error which the session did not report itself: in its stream of
-    /// rows, in a value given to it, in a message. A transaction has then failed; outside there is
-    /// nothing to do, and neither after an error that the session reported.
+    /// rows, in a value given to it, in a message. A transaction has then failed, a group is undone;
+    /// outside there is nothing to do, and neither after an error that the session reported.
     fn failed(&mut self);
 
     /// Whether a transaction is open.
@@ -78,6 +95,41 @@ pub trait Connection: Send {
 
     /// A setting as it is in force, such as `TimeZone`; `None` for one that is not known.
     fn setting(&self, name: &str) -> Option<String>;
+}
+
+/// Into which table rows go.
+#[derive(Clone, Debug)]
+pub struct Ingest {
+    /// Its schema, as one text with dots between levels; the first of the search path if none is named.
+    pub schema: Option<String>,
+    /// Its name, as it is written.
+    pub table: String,
+    /// The columns of the rows, which are matched to those of the table by their names.
+    pub columns: SchemaRef,
+    /// What to do if it is not there.
+    pub if_missing: IfMissing,
+    /// What to do if it is there.
+    pub if_there: IfThere,
+}
+
+/// What to do if a table is not there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IfMissing {
+    /// Make it, with the columns of the rows.
+    Create,
+    /// Fail.
+    Fail,
+}
+
+/// What to do if a table is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IfThere {
+    /// Add the rows to it.
+    Append,
+    /// Put another table with the columns of the rows in its place.
+    Replace,
+    /// Fail.
+    Fail,
 }
 
 /// Tells one statement that nobody wants its end any more.

@@ -17,6 +17,7 @@ use super::door::Database;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::functions;
 use super::names::Names;
+use super::scan::deletes::DeletionCache;
 use super::scan::files::ManifestCache;
 use super::scan::provider::TableReader;
 use super::semantics::{self, Semantics};
@@ -80,6 +81,7 @@ impl Engine {
         let reader = Arc::new(TableReader {
             files: Arc::clone(catalog.files()),
             manifests: ManifestCache::default(),
+            deletions: DeletionCache::default(),
         });
         Ok(Arc::new(Self { catalog, reader, state }))
     }

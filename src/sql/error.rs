@@ -67,6 +67,10 @@ pub enum SqlState {
     ReadOnly,
     /// A statement that does not go with the transaction's state.
     InvalidTransactionState,
+    /// A statement for transactions, outside of one.
+    NoActiveTransaction,
+    /// No such savepoint.
+    InvalidSavepoint,
     /// The transaction has failed and waits for its end.
     InFailedTransaction,
     /// Somebody else changed the same thing.
@@ -103,7 +107,6 @@ impl SqlState {
             Self::InvalidTextRepresentation => "22P02",
             Self::InvalidDatetimeFormat => "22007",
             Self::DatetimeFieldOverflow => "22008",
-            Self::CardinalityViolation => "21000",
             Self::GroupingError => "42803",
             Self::AmbiguousColumn => "42702",
             Self::UndefinedTable => "42P01",
@@ -121,6 +124,9 @@ impl SqlState {
             Self::NotNullViolation => "23502",
             Self::ReadOnly => "25006",
             Self::InvalidTransactionState => "25000",
+            Self::NoActiveTransaction => "25P01",
+            Self::InvalidSavepoint => "3B001",
+            Self::CardinalityViolation => "21000",
             Self::InFailedTransaction => "25P02",
             Self::SerializationFailure => "40001",
             Self::TransactionResolutionUnknown => "08007",
@@ -337,6 +343,7 @@ fn state_of(error: &DataFusionError) -> SqlState {
         DataFusionError::ArrowError(error, _) => state_of_arrow(error),
         DataFusionError::Execution(_) => SqlState::DataException,
         DataFusionError::ResourcesExhausted(_) => SqlState::OutOfMemory,
+        DataFusionError::ParquetError(_) => SqlState::DataCorrupted,
         DataFusionError::Collection(errors) => {
             errors.first().map_or(SqlState::InternalError, state_of)
         }

@@ -34,6 +34,7 @@ mod statements;
 pub mod syntax;
 mod system;
 mod tables;
+mod transaction;
 mod types;
 mod versions;
 pub mod write;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::catalog::TableProvider;
 use datafusion::common::ParamValues;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement as Planned;
 use datafusion::sql::sqlparser::ast::Statement;
 use futures::StreamExt as _;
@@ -18,6 +19,7 @@ use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::settings::Settings;
 use super::stack::roomy;
 use super::syntax::statement::{Body, Parsed};
+use super::transaction::{self, Transaction};
 use super::{bind, headings, semantics, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
 use crate::catalog::Catalog;
@@ -29,32 +31,33 @@ pub struct Session {
     pub(super) names: Names,
     pub(super) ctx: OpContext,
     pub(super) settings: Settings,
-    status: TransactionStatus,
-    /// What refs stood for when the transaction first asked.
-    pins: Pins,
+    pub(super) transaction: Option<Transaction>,
 }
 
 impl Session {
     pub(super) fn new(engine: Arc<Engine>, names: Names, ctx: OpContext) -> Self {
-        Self {
-            engine,
-            names,
-            ctx,
-            settings: Settings::default(),
-            status: TransactionStatus::Idle,
-            pins: Pins::default(),
-        }
+        Self { engine, names, ctx, settings: Settings::default(), transaction: None }
+    }
+
+    /// This session with other names, for what is inside a view.
+    pub(super) fn within(&self, names: Names) -> Self {
+        let mut inner = Self::new(Arc::clone(&self.engine), names, self.ctx.clone());
+        inner.transaction = self.transaction.as_ref().map(Transaction::share);
+        inner
     }
 
     /// The catalog as this session sees it.
     pub(super) fn catalog(&self) -> &Arc<Catalog> {
-        &self.engine.catalog
+        match &self.transaction {
+            Some(transaction) => transaction.catalog(),
+            None => &self.engine.catalog,
+        }
     }
 
     /// Whether a transaction is open.
     #[must_use]
-    pub const fn transaction(&self) -> TransactionStatus {
-        self.status
+    pub fn transaction(&self) -> TransactionStatus {
+        self.transaction.as_ref().map_or(TransactionStatus::Idle, Transaction::status)
     }
 
     /// A setting as `SHOW` would answer it; `None` for a name that is no setting.
@@ -94,6 +97,9 @@ impl Session {
             Body::Version(version) => versions::columns(version),
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
+                    if let Some((inner, with)) = statements::behind_with(body) {
+                        return statements::describe(self, inner, with, hints).await;
+                    }
                     let plan = self.plan((**body).clone()).await?;
                     let parameters = parameters(&plan, hints)?;
                     let unknown = parameters.iter().map(Value::try_from);
@@ -101,7 +107,7 @@ impl Session {
                     return Ok(Description { parameters, columns: Some(columns_of(&plan)) });
                 }
                 Statement::ShowVariable { .. } => Some(settings::columns(body)),
-                other => return statements::describe(self, other, hints).await,
+                other => return statements::describe(self, other, None, hints).await,
             },
         };
         Ok(Description { parameters: Vec::new(), columns })
@@ -119,46 +125,35 @@ impl Session {
 
     async fn execute_open(&mut self, statement: &Parsed, values: &[Value]) -> SqlResult<Outcome> {
         match &statement.body {
-            Body::Version(version) => versions::execute(self, version).await,
+            Body::Version(version) => {
+                if versions::changes(version) {
+                    self.end_group().await?;
+                }
+                versions::execute(self, version).await
+            }
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
+                    if let Some((inner, with)) = statements::behind_with(body) {
+                        return statements::execute(self, inner, with, values).await;
+                    }
                     let plan = self.plan((**body).clone()).await?;
                     self.rows(plan, values).await
                 }
-                Statement::StartTransaction { .. } => Ok(self.begin()),
-                Statement::Commit { chain: false, end: false, modifier: None } => {
-                    Ok(self.finish(true))
-                }
-                Statement::Rollback { chain: false, savepoint: None } => Ok(self.finish(false)),
-                Statement::Set(set) => settings::set(self, set),
+                Statement::Set(set) if !transaction::concerns(set) => settings::set(self, set),
                 Statement::ShowVariable { variable } => settings::show_rows(self, variable),
-                other => statements::execute(self, other, values).await,
+                other => match transaction::execute(self, other).await? {
+                    Some(outcome) => Ok(outcome),
+                    None => statements::execute(self, other, None, values).await,
+                },
             },
         }
-    }
-
-    fn begin(&mut self) -> Outcome {
-        // In a transaction already, PostgreSQL warns and goes on.
-        if self.status == TransactionStatus::Idle {
-            self.status = TransactionStatus::Active;
-            self.pins = Pins::default();
-        }
-        Outcome::Done { tag: "BEGIN".to_owned() }
-    }
-
-    fn finish(&mut self, commit: bool) -> Outcome {
-        let failed = self.status == TransactionStatus::Failed;
-        self.status = TransactionStatus::Idle;
-        self.pins = Pins::default();
-        let tag = if commit && !failed { "COMMIT" } else { "ROLLBACK" };
-        Outcome::Done { tag: tag.to_owned() }
     }
 
     /// Inside a failed transaction only its end is accepted.
     fn check_open(&self, statement: &Parsed) -> SqlResult<()> {
         let ends = matches!(&statement.body, Body::Standard(body)
             if matches!(**body, Statement::Commit { .. } | Statement::Rollback { .. }));
-        if self.status == TransactionStatus::Failed && !ends {
+        if self.transaction() == TransactionStatus::Failed && !ends {
             return Err(SqlError::new(
                 SqlState::InFailedTransaction,
                 "current transaction is aborted, commands ignored until end of transaction block",
@@ -168,8 +163,8 @@ impl Session {
     }
 
     fn settle<T>(&mut self, result: SqlResult<T>) -> SqlResult<T> {
-        if result.is_err() && self.status == TransactionStatus::Active {
-            self.status = TransactionStatus::Failed;
+        if result.is_err() {
+            self.failed();
         }
         result
     }
@@ -178,52 +173,86 @@ impl Session {
     pub(super) fn changes(statement: &Parsed) -> bool {
         match &statement.body {
             Body::Version(version) => versions::changes(version),
-            Body::Standard(body) => !matches!(
-                **body,
-                Statement::Query(_)
-                    | Statement::Explain { .. }
-                    | Statement::Set(_)
-                    | Statement::ShowVariable { .. }
-                    | Statement::StartTransaction { .. }
-                    | Statement::Commit { .. }
-                    | Statement::Rollback { .. }
-            ),
+            Body::Standard(body) => match body.as_ref() {
+                query @ Statement::Query(_) => statements::behind_with(query).is_some(),
+                other => !matches!(
+                    other,
+                    Statement::Explain { .. }
+                        | Statement::Set(_)
+                        | Statement::ShowVariable { .. }
+                        | Statement::StartTransaction { .. }
+                        | Statement::Rollback { .. }
+                        | Statement::Savepoint { .. }
+                        | Statement::ReleaseSavepoint { .. }
+                ),
+            },
         }
     }
 
-    /// Tells that rows of a statement ended in an error, which only who reads them sees.
+    /// Tells that a statement ended in an error: a transaction has failed then, a group of statements is
+    /// undone.
     pub fn failed(&mut self) {
-        if self.status == TransactionStatus::Active {
-            self.status = TransactionStatus::Failed;
+        self.transaction = self.transaction.take().and_then(Transaction::fail);
+    }
+
+    /// Begins a group of statements that are carried out together or not at all, if no transaction is open
+    /// and none was begun. A statement about branches and tags ends it, and so does the end of a
+    /// transaction.
+    pub fn begin_group(&mut self) {
+        if self.transaction.is_none() {
+            self.transaction = Some(Transaction::group(&self.engine.catalog));
         }
     }
 
-    /// Refuses a write inside a transaction: it would be seen by others before the transaction's end.
+    /// Commits a group of statements. Outside of one nothing happens.
+    ///
+    /// # Errors
+    /// `SerializationFailure` if somebody else changed what the group changed; then nothing of it happened.
+    pub async fn end_group(&mut self) -> SqlResult<()> {
+        match self.transaction.take() {
+            Some(group) if group.is_group() => group.commit(&self.ctx).await,
+            other => {
+                self.transaction = other;
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses a write in a transaction that was begun as read-only.
     pub(super) fn check_write(&self, what: &str) -> SqlResult<()> {
-        if self.status == TransactionStatus::Idle {
+        if self.transaction.as_ref().is_some_and(Transaction::is_read_only) {
+            return Err(SqlError::new(
+                SqlState::ReadOnly,
+                format!("cannot execute {what} in a read-only transaction"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot be undone inside a transaction.
+    pub(super) fn check_outside(&self, what: &str) -> SqlResult<()> {
+        if self.transaction.is_none() {
             return Ok(());
         }
-        Err(SqlError::unsupported(format_args!("{what} inside a transaction block"))
-            .with_hint("each statement is a commit of its own: write outside of BEGIN … COMMIT"))
+        Err(SqlError::new(
+            SqlState::InvalidTransactionState,
+            format!("{what} cannot run inside a transaction block"),
+        )
+        .with_hint("branches and tags are changed at once: COMMIT or ROLLBACK first"))
     }
 
-    /// Refs as this statement sees them: as the transaction does, or as they are now.
-    pub(super) fn pins(&mut self) -> Pins {
-        match self.status {
-            TransactionStatus::Idle => Pins::default(),
-            TransactionStatus::Active | TransactionStatus::Failed => self.pins.clone(),
-        }
-    }
-
-    fn keep_pins(&mut self, pins: Pins) {
-        if self.status != TransactionStatus::Idle {
-            self.pins = pins;
-        }
+    /// What refs stand for, the same throughout one statement.
+    #[expect(
+        clippy::unused_self,
+        reason = "callers need not know that a transaction keeps its own"
+    )]
+    pub(super) fn pins(&self) -> Pins {
+        Pins::default()
     }
 
     /// Plans a query.
     pub(super) async fn plan(&mut self, statement: Statement) -> SqlResult<LogicalPlan> {
-        let (state, plan) = self.plan_with_state(statement).await?;
+        let (state, plan) = Box::pin(self.plan_with_state(statement)).await?;
         drop(state);
         Ok(plan)
     }
@@ -231,7 +260,7 @@ impl Session {
     async fn plan_with_state(
         &mut self,
         mut statement: Statement,
-    ) -> SqlResult<(datafusion::execution::session_state::SessionState, LogicalPlan)> {
+    ) -> SqlResult<(SessionState, LogicalPlan)> {
         if let Statement::Explain { statement: inner, .. } = &statement
             && !matches!(**inner, Statement::Query(_))
         {
@@ -239,11 +268,35 @@ impl Session {
         }
         headings::give(&mut statement);
         let sources = bind::bind(&mut statement)?;
+        Box::pin(self.plan_bound(statement, sources, Vec::new())).await
+    }
+
+    /// Plans the query of a statement that changes a table.
+    pub(super) async fn plan_over(
+        &mut self,
+        mut statement: Statement,
+        target: bind::Target,
+        table: Arc<dyn TableProvider>,
+    ) -> SqlResult<LogicalPlan> {
+        let sources = bind::bind_over(&mut statement, Some(target))?;
+        let bound = vec![(bind::TARGET.to_owned(), table)];
+        let (state, plan) = Box::pin(self.plan_bound(statement, sources, bound)).await?;
+        drop(state);
+        Ok(plan)
+    }
+
+    async fn plan_bound(
+        &mut self,
+        statement: Statement,
+        sources: bind::Sources,
+        bound: Vec<tables::Keyed>,
+    ) -> SqlResult<(SessionState, LogicalPlan)> {
         let mut pins = self.pins();
-        let found = tables::find_all(self, &mut pins, sources, 0).await?;
-        self.keep_pins(pins);
+        let mut found = tables::find_all(self, &mut pins, sources, 0).await?;
+        found.extend(bound);
         let state = self.engine.state(&self.names, &self.ctx.actor, found)?;
-        let plan = state.statement_to_plan(Planned::Statement(Box::new(statement))).await?;
+        let planned = Planned::Statement(Box::new(statement));
+        let plan = Box::pin(state.statement_to_plan(planned)).await?;
         Ok((state, plan))
     }
 
@@ -257,10 +310,7 @@ impl Session {
     /// The rows of a plan.
     pub(super) async fn stream(&self, plan: LogicalPlan) -> SqlResult<RowStream> {
         let state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
-        let plan = state.optimize(&plan)?;
-        let state = semantics::settled(state, &plan)?;
-        let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
-        let stream = execute_stream(physical, state.task_ctx())?;
+        let stream = semantics::rows(state, &plan).await?;
         let columns = headings::strip(&stream.schema());
         let shown = move |batch: RecordBatch| {
             let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

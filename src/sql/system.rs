@@ -11,6 +11,7 @@ use super::relation::{Cell, Kind, Relation};
 use super::session::Session;
 use super::tables;
 use crate::base::clock::Timestamp;
+use crate::base::ids::CommitId;
 use crate::base::limits::{PAGE_ITEMS_MAX, SQL_LOG_ROWS_MAX};
 use crate::base::name::{RefBase, RefExpr};
 use crate::base::page::PageRequest;
@@ -161,13 +162,24 @@ pub(super) async fn refs(session: &Session, kind: Option<RefKind>) -> SqlResult<
     }
 }
 
+/// The commit that a ref stands for; none if it has changes that are not committed.
+fn committed(session: &Session, at: &RefExpr) -> SqlResult<CommitId> {
+    let warehouse = &session.names.scope.warehouse;
+    if session.catalog().is_dirty(warehouse, at) {
+        return Err(SqlError::unsupported(format_args!(
+            "the history of {at} inside a transaction that changed it"
+        )));
+    }
+    Ok(session.catalog().resolve(warehouse, at)?.commit)
+}
+
 pub(super) async fn log(session: &Session, from: &RefExpr) -> SqlResult<Relation> {
     let mut relation = Relation::new(LOG);
     let mut page = first_page();
     let warehouse = &session.names.scope.warehouse;
     let catalog = session.catalog();
     // Pages must all start from one commit, while others write.
-    let start = catalog.resolve(warehouse, from)?.commit;
+    let start = committed(session, from)?;
     let query = LogQuery {
         from: RefExpr { base: RefBase::CommitPrefix(start.to_string()), steps: Vec::new() },
         author: None,
@@ -212,7 +224,7 @@ pub(super) async fn diff(session: &Session, from: &RefExpr, to: &RefExpr) -> Sql
     let warehouse = &session.names.scope.warehouse;
     let catalog = session.catalog();
     let settled = |expr: &RefExpr| -> SqlResult<RefExpr> {
-        let commit = catalog.resolve(warehouse, expr)?.commit;
+        let commit = committed(session, expr)?;
         Ok(RefExpr { base: RefBase::CommitPrefix(commit.to_string()), steps: Vec::new() })
     };
     let (from, to) = (settled(from)?, settled(to)?);

@@ -61,17 +61,17 @@ pub(super) async fn execute(
 ) -> SqlResult<Outcome> {
     match statement {
         VersionStatement::CreateBranch { name, if_not_exists, from } => {
-            session.check_write("CREATE BRANCH")?;
+            session.check_outside("CREATE BRANCH")?;
             let made = create(session, name, from.as_deref(), RefKind::Branch).await;
             done_unless_there(made, *if_not_exists, "CREATE BRANCH")
         }
         VersionStatement::CreateTag { name, if_not_exists, from } => {
-            session.check_write("CREATE TAG")?;
+            session.check_outside("CREATE TAG")?;
             let made = create(session, name, from.as_deref(), RefKind::Tag).await;
             done_unless_there(made, *if_not_exists, "CREATE TAG")
         }
         VersionStatement::DropBranch { name, if_exists, cascade } => {
-            session.check_write("DROP BRANCH")?;
+            session.check_outside("DROP BRANCH")?;
             let name = RefName::parse(name)?;
             let warehouse = session.names.scope.warehouse.name.clone();
             let catalog = session.catalog();
@@ -79,14 +79,14 @@ pub(super) async fn execute(
             done_unless_missing(gone, *if_exists, "DROP BRANCH")
         }
         VersionStatement::DropTag { name, if_exists } => {
-            session.check_write("DROP TAG")?;
+            session.check_outside("DROP TAG")?;
             let name = RefName::parse(name)?;
             let warehouse = session.names.scope.warehouse.name.clone();
             let gone = session.catalog().tag_delete(&session.ctx, &warehouse, &name).await;
             done_unless_missing(gone, *if_exists, "DROP TAG")
         }
         VersionStatement::AssignBranch { name, to } => {
-            session.check_write("ASSIGN BRANCH")?;
+            session.check_outside("ASSIGN BRANCH")?;
             let (name, to) = (RefName::parse(name)?, RefExpr::parse(to)?);
             let warehouse = session.names.scope.warehouse.name.clone();
             let catalog = session.catalog();
@@ -96,7 +96,7 @@ pub(super) async fn execute(
         VersionStatement::Use { reference } => use_reference(session, reference),
         VersionStatement::Merge { source, into, dry_run, options } => {
             if !dry_run {
-                session.check_write("MERGE BRANCH")?;
+                session.check_outside("MERGE BRANCH")?;
             }
             let request = merge_request(source, into, *dry_run, options)?;
             let warehouse = session.names.scope.warehouse.name.clone();
@@ -104,7 +104,7 @@ pub(super) async fn execute(
             report(merged)
         }
         VersionStatement::CherryPick { commit, into } => {
-            session.check_write("CHERRY PICK")?;
+            session.check_outside("CHERRY PICK")?;
             let (commit, into) = (RefExpr::parse(commit)?, RefName::parse(into)?);
             let warehouse = session.names.scope.warehouse.name.clone();
             let catalog = session.catalog();
@@ -113,7 +113,7 @@ pub(super) async fn execute(
             report(picked)
         }
         VersionStatement::Revert { commit, on } => {
-            session.check_write("REVERT")?;
+            session.check_outside("REVERT")?;
             let (commit, on) = (RefExpr::parse(commit)?, RefName::parse(on)?);
             let warehouse = session.names.scope.warehouse.name.clone();
             let catalog = session.catalog();

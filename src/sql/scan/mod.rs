@@ -5,6 +5,12 @@
 //! ([`adapter`]), never by name or position.
 
 pub mod adapter;
+mod defaults;
+pub mod deletes;
 pub mod files;
 pub mod provider;
+mod readers;
+mod row_ids;
 mod statistics;
+
+pub use row_ids::{ROW_FILE, ROW_POSITION};

@@ -1,22 +1,37 @@
 //! Statements that change something. Each is one commit on one branch; what is not carried out says so.
 
 use arrow::datatypes::DataType;
-use datafusion::sql::sqlparser::ast::{AlterTableOperation, ObjectType, Statement};
+use datafusion::sql::sqlparser::ast::{AlterTableOperation, ObjectType, SetExpr, Statement, With};
 
 use super::error::{SqlError, SqlResult, SqlState};
 use super::outcome::{Description, Outcome, Value};
 use super::session::Session;
 use crate::base::error::ErrorKind;
 
+mod change;
+pub(super) mod ingest;
 mod rows;
 mod schema;
 mod table;
 mod view;
 
-/// Carries out a statement that is no query.
+/// The statement that a query with `WITH` stands before, and the clause.
+pub(super) fn behind_with(statement: &Statement) -> Option<(&Statement, Option<&With>)> {
+    let Statement::Query(query) = statement else { return None };
+    match query.body.as_ref() {
+        SetExpr::Insert(inner)
+        | SetExpr::Update(inner)
+        | SetExpr::Delete(inner)
+        | SetExpr::Merge(inner) => Some((inner, query.with.as_ref())),
+        _ => None,
+    }
+}
+
+/// Carries out a statement that is no query, with the `WITH` clause that stood before it.
 pub(super) async fn execute(
     session: &mut Session,
     statement: &Statement,
+    with: Option<&With>,
     values: &[Value],
 ) -> SqlResult<Outcome> {
     match statement {
@@ -29,7 +44,10 @@ pub(super) async fn execute(
             other => Err(SqlError::unsupported(format_args!("DROP {other}"))),
         },
         Statement::CreateTable(create) => table::create(session, create, values).await,
-        Statement::Insert(insert) => rows::insert(session, insert, values).await,
+        Statement::Insert(insert) => rows::insert(session, insert, with, values).await,
+        Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
+            change::execute(session, statement, with, values).await
+        }
         Statement::Truncate(truncate) => rows::truncate(session, truncate).await,
         Statement::CreateView(create) => view::create(session, create).await,
         Statement::AlterTable(alter) => match alter.operations.as_slice() {
@@ -45,10 +63,18 @@ pub(super) async fn execute(
 
 /// The shape of a statement that is no query.
 pub(super) async fn describe(
-    _session: &mut Session,
-    _statement: &Statement,
+    session: &mut Session,
+    statement: &Statement,
+    with: Option<&With>,
     hints: &[Option<DataType>],
 ) -> SqlResult<Description> {
+    match statement {
+        Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
+            return change::describe(session, statement, with, hints).await;
+        }
+        Statement::Insert(insert) => return rows::describe(session, insert, with, hints).await,
+        _ => {}
+    }
     let parameters = hints.iter().map(|hint| hint.clone().unwrap_or(DataType::Utf8)).collect();
     Ok(Description { parameters, columns: None })
 }

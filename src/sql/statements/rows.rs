@@ -1,4 +1,4 @@
-//! Statements that write rows: `INSERT`, `CREATE TABLE … AS`, `TRUNCATE`, `DELETE`, `UPDATE`.
+//! Statements that add rows or take all away: `INSERT`, `CREATE TABLE … AS`, `TRUNCATE`.
 //!
 //! Rows are written to data files first; one commit makes them part of the table. What another writer did
 //! meanwhile is a conflict, except for an `INSERT`, which is added to whatever is there.
@@ -10,8 +10,11 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::sqlparser::ast::{Ident, Insert, Statement, TableObject, Truncate};
+use datafusion::sql::sqlparser::ast::{
+    Ident, Insert, Query, SetExpr, Statement, TableObject, Truncate, With,
+};
 
+use super::change::query::hint;
 use super::done;
 use super::schema::{existing, stored};
 use super::wrong_kind;
@@ -25,8 +28,8 @@ use crate::iceberg::table::update::TableUpdate;
 use crate::sql::bind::folded;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::names::Target;
-use crate::sql::outcome::{Outcome, RowStream, Value};
-use crate::sql::session::{Session, with_values};
+use crate::sql::outcome::{Description, Outcome, RowStream, Value};
+use crate::sql::session::{Session, parameters, with_values};
 use crate::sql::spec;
 use crate::sql::write::{SnapshotWrite, TableUpdates, table_arrow_schema};
 use crate::version::content::ContentKind;
@@ -53,13 +56,55 @@ pub(super) async fn table(session: &Session, target: &Target) -> SqlResult<Writt
     Ok(Written { address, metadata, schema })
 }
 
-/// `INSERT INTO table [(columns)] query`
+/// `[WITH …] INSERT INTO table [(columns)] query`
 pub(super) async fn insert(
     session: &mut Session,
     insert: &Insert,
+    with: Option<&With>,
     values: &[Value],
 ) -> SqlResult<Outcome> {
     session.check_write("INSERT")?;
+    let (written, source) = prepare(session, insert, with).await?;
+    let plan = session.plan(Statement::Query(source)).await?;
+    let plan = with_values(plan, values)?;
+    let plan = assigned(plan, &insert.columns, &written.schema)?;
+    let rows = session.stream(plan).await?;
+    let count = append(session, &written, rows).await?;
+    done(&format!("INSERT 0 {count}"))
+}
+
+/// The parameters of an `INSERT`: one that is a value by itself has the type of its column.
+pub(super) async fn describe(
+    session: &mut Session,
+    insert: &Insert,
+    with: Option<&With>,
+    given: &[Option<DataType>],
+) -> SqlResult<Description> {
+    let (written, source) = prepare(session, insert, with).await?;
+    let mut hints = given.to_vec();
+    if let SetExpr::Values(rows) = source.body.as_ref() {
+        for row in &rows.rows {
+            for (at, expr) in row.iter().enumerate() {
+                let column = match insert.columns.get(at) {
+                    Some(named) => column_at(&written.schema, &folded(named))?,
+                    None => at,
+                };
+                if let Some(field) = written.schema.fields().get(column) {
+                    hint(&mut hints, expr, field.data_type());
+                }
+            }
+        }
+    }
+    let plan = session.plan(Statement::Query(source)).await?;
+    Ok(Description { parameters: parameters(&plan, &hints)?, columns: None })
+}
+
+/// The table and the query of an `INSERT`.
+async fn prepare(
+    session: &Session,
+    insert: &Insert,
+    with: Option<&With>,
+) -> SqlResult<(Written, Box<Query>)> {
     refuse_options(insert)?;
     let TableObject::TableName(name) = &insert.table else {
         return Err(SqlError::unsupported("INSERT into this"));
@@ -67,15 +112,18 @@ pub(super) async fn insert(
     let Some(source) = &insert.source else {
         return Err(SqlError::unsupported("INSERT … DEFAULT VALUES"));
     };
-    let target = existing(session, name, false)?
-        .ok_or_else(|| SqlError::new(SqlState::UndefinedTable, "the table does not exist"))?;
+    let target = existing(session, name, false)?.ok_or_else(|| {
+        SqlError::new(SqlState::UndefinedTable, format!("relation \"{name}\" does not exist"))
+    })?;
     let written = table(session, &target).await?;
-    let plan = session.plan(Statement::Query(source.clone())).await?;
-    let plan = with_values(plan, values)?;
-    let plan = assigned(plan, &insert.columns, &written.schema)?;
-    let rows = session.stream(plan).await?;
-    let count = append(session, &written, rows).await?;
-    done(&format!("INSERT 0 {count}"))
+    let mut source = source.clone();
+    if let Some(with) = with {
+        if source.with.is_some() {
+            return Err(SqlError::unsupported("INSERT with two WITH clauses"));
+        }
+        source.with = Some(with.clone());
+    }
+    Ok((written, source))
 }
 
 fn refuse_options(insert: &Insert) -> SqlResult<()> {
@@ -105,7 +153,11 @@ fn refuse_options(insert: &Insert) -> SqlResult<()> {
 
 /// The rows of a query as rows of a table: its columns in the table's order and types, null for those that
 /// are not named.
-fn assigned(plan: LogicalPlan, named: &[Ident], table: &SchemaRef) -> SqlResult<LogicalPlan> {
+pub(super) fn assigned(
+    plan: LogicalPlan,
+    named: &[Ident],
+    table: &SchemaRef,
+) -> SqlResult<LogicalPlan> {
     let given = plan.schema().fields().len();
     let wanted: Vec<usize> = if named.is_empty() {
         (0..given.min(table.fields().len())).collect()
@@ -202,7 +254,11 @@ pub(super) fn check_assignable(
 }
 
 /// Appends rows in one commit and answers how many. Others may write meanwhile.
-async fn append(session: &Session, written: &Written, rows: RowStream) -> SqlResult<u64> {
+pub(super) async fn append(
+    session: &Session,
+    written: &Written,
+    rows: RowStream,
+) -> SqlResult<u64> {
     let catalog = session.catalog();
     let io = catalog.files().io();
     let mut metadata = Arc::clone(&written.metadata);

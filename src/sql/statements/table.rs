@@ -1,8 +1,10 @@
 //! `CREATE TABLE`, with columns or as the rows of a query.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema as Columns};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use datafusion::sql::sqlparser::ast::{
     ColumnDef, ColumnOption, CreateTable, DataType as SqlType, Statement,
@@ -37,21 +39,11 @@ pub(super) async fn create(
             format!("relation \"{name}\" already exists"),
         ));
     }
-    let request = |columns: &Columns| -> SqlResult<TableRequest> {
-        Ok(TableRequest {
-            name: name.clone(),
-            location: None,
-            schema: Schema::parse(&types::iceberg_schema(columns)?)?,
-            spec: None,
-            sort_order: None,
-            properties: BTreeMap::new(),
-        })
-    };
     let Some(query) = &create.query else {
         let columns = columns(session, &create.columns).await?;
         let catalog = session.catalog();
         let scope = &session.names.scope;
-        catalog.table_create(&session.ctx, scope, &levels, request(&columns)?).await?;
+        catalog.table_create(&session.ctx, scope, &levels, request(&name, &columns)?).await?;
         return done("CREATE TABLE");
     };
     if !create.columns.is_empty() {
@@ -59,15 +51,36 @@ pub(super) async fn create(
     }
     let plan = session.plan(Statement::Query(query.clone())).await?;
     let plan = with_values(plan, values)?;
+    let count = create_from(session, (&levels, &name), plan).await?;
+    done(&format!("SELECT {count}"))
+}
+
+/// Makes a table of the rows of a plan, in one commit; answers how many rows.
+pub(super) async fn create_from(
+    session: &Session,
+    (levels, name): (&[String], &str),
+    plan: LogicalPlan,
+) -> SqlResult<u64> {
     let plan = types::storable(plan)?;
     let columns = types::nullable(&columns_of(&plan));
-    let catalog = std::sync::Arc::clone(session.catalog());
+    let catalog = Arc::clone(session.catalog());
     let scope = session.names.scope.clone();
-    let staged = catalog.table_stage(&session.ctx, &scope, &levels, request(&columns)?).await?;
-    let address = scope.content(&levels, &name)?;
+    let request = request(name, &columns)?;
+    let staged = catalog.table_stage(&session.ctx, &scope, levels, request).await?;
+    let address = scope.content(levels, name)?;
     let rows = session.stream(plan).await?;
-    let count = create_with_rows(session, address, &staged.metadata, rows).await?;
-    done(&format!("SELECT {count}"))
+    create_with_rows(session, address, &staged.metadata, rows).await
+}
+
+fn request(name: &str, columns: &Columns) -> SqlResult<TableRequest> {
+    Ok(TableRequest {
+        name: name.to_owned(),
+        location: None,
+        schema: Schema::parse(&types::iceberg_schema(columns)?)?,
+        spec: None,
+        sort_order: None,
+        properties: BTreeMap::new(),
+    })
 }
 
 /// Whatever is said beside name, columns and query is refused: compared by what it would be written as.

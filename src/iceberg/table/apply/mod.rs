@@ -40,17 +40,18 @@ pub fn apply(
     updates: &[TableUpdate],
     now: Timestamp,
 ) -> Result<TableMetadata> {
-    let changed = apply_if_changed(base, base_location, requirements, updates, now)?;
+    let changed = apply_if_changed(base, Some(base_location), requirements, updates, now)?;
     Ok(changed.unwrap_or_else(|| base.clone()))
 }
 
-/// As [`apply`]; `None` if the updates change nothing.
+/// As [`apply`]; `None` if the updates change nothing. Without a location the metadata log gets no entry:
+/// `base` was never stored.
 ///
 /// # Errors
 /// As [`apply`].
 pub fn apply_if_changed(
     base: &TableMetadata,
-    base_location: &str,
+    base_location: Option<&str>,
     requirements: &[TableRequirement],
     updates: &[TableUpdate],
     now: Timestamp,
@@ -62,8 +63,9 @@ pub fn apply_if_changed(
     if !builder.changed {
         return Ok(None);
     }
-    let entry = MetadataLogEntry::new(base.last_updated_ms, base_location.to_owned());
-    builder.log_previous(entry);
+    if let Some(location) = base_location {
+        builder.log_previous(MetadataLogEntry::new(base.last_updated_ms, location.to_owned()));
+    }
     builder.finish().map(Some)
 }
 

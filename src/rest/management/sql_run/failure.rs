@@ -40,7 +40,6 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::InvalidTextRepresentation
         | SqlState::InvalidDatetimeFormat
         | SqlState::DatetimeFieldOverflow
-        | SqlState::CardinalityViolation
         | SqlState::GroupingError
         | SqlState::AmbiguousColumn
         | SqlState::UndefinedTable
@@ -53,6 +52,9 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::NotNullViolation
         | SqlState::ReadOnly
         | SqlState::InvalidTransactionState
+        | SqlState::NoActiveTransaction
+        | SqlState::InvalidSavepoint
+        | SqlState::CardinalityViolation
         | SqlState::InFailedTransaction => ErrorKind::InvalidInput,
         SqlState::InvalidCatalogName => ErrorKind::NotFound(Entity::Warehouse),
         SqlState::FeatureNotSupported => ErrorKind::Unsupported,

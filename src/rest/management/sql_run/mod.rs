@@ -112,14 +112,14 @@ pub struct SqlProblem {
     pub hint: Option<String>,
     /// Where in the text, in characters from 1.
     pub position: Option<usize>,
-    /// Which statement failed, from 0; those before it were carried out. Absent if none was run.
+    /// Which statement failed, from 0. Absent if none was run.
     pub statement: Option<usize>,
 }
 
 /// Runs statements.
 ///
-/// Each statement is carried out by itself: if a later one fails, those before it stay, and the problem
-/// says which one failed. At most 100,000 rows and 64 MiB are answered as JSON; more is an error, never a
+/// Several statements are one transaction: one commit, or none if one fails, and the problem says which. A
+/// statement about branches and tags ends the transaction before it, and so does COMMIT. At most 100,000 rows and 64 MiB are answered as JSON; more is an error, never a
 /// shorter answer. With `Accept: application/vnd.apache.arrow.stream` the rows of a single statement are
 /// streamed in Arrow's format without a limit; an error in their midst breaks the connection off.
 ///
@@ -173,10 +173,14 @@ pub async fn handle(
     }
     let mut writer = Writer::default();
     for (index, statement) in statements.iter().enumerate() {
+        if statements.len() > 1 {
+            session.begin_group();
+        }
         run(&mut session, statement, &values, &mut writer)
             .await
             .map_err(|error| failed(error, Some(index)))?;
     }
+    session.end_group().await.map_err(|error| failed(error, None))?;
     check_ended(&session).map_err(|error| failed(error, None))?;
     let text = writer.finish(&session).map_err(|error| failed(error, None))?;
     Ok(([(CONTENT_TYPE, "application/json")], text).into_response())

@@ -9,23 +9,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use self::refs::Movement;
-use super::{ChangeContext, ChangeError, CommitRequest, Committed, NewFile, Proposal, Write};
+use super::{ChangeContext, ChangeError, CommitRequest, Committed, NewFile, Proposal};
 use crate::base::clock::Timestamp;
 use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::ids::{CommitId, ObjectHash, WarehouseId};
-use crate::base::limits::{
-    CLOCK_AHEAD_SECONDS_MAX, COMMIT_OPERATIONS_MAX, CONTENT_OBJECT_BYTES_MAX, REPLAY_COMMITS_MAX,
-};
-use crate::base::name::{DEFAULT_NAMESPACE, NamespacePath, RefName};
+use crate::base::limits::{CLOCK_AHEAD_SECONDS_MAX, COMMIT_OPERATIONS_MAX, REPLAY_COMMITS_MAX};
+use crate::base::name::RefName;
 use crate::store::interface::{StoreResult, WriteTxn};
 use crate::store::records::{IdempotencyRecord, RefKind, RefLogRecord, RefRecord};
-use crate::tree::{self, Change as TreeChange, Edit, NodeRef, Value};
+use crate::tree::{self, Edit, NodeRef};
 use crate::version::commit::{Commit, check_description};
-use crate::version::content::{Entry, Object};
+use crate::version::edits::{check_namespaces, edits};
 use crate::version::error::VersionError;
-use crate::version::key::{self, KeyKind};
 use crate::version::repository::{Overlay, Repository};
-use crate::version::snapshot::{Snapshot, read_entry};
+use crate::version::snapshot::Snapshot;
 
 /// Characters of a commit message that the ref log repeats.
 const REASON_CHARS: usize = 200;
@@ -173,13 +170,13 @@ impl<'t> Draft<'t> {
             ChangeError::NeedsLoad(locations) => Refusal::NeedsLoad(locations),
         })?;
         let Proposal { writes, message, files, answer, commit_anyway, respells } = proposal;
-        let edits = self.edits(&base, writes, respells)?;
+        let edits = edits(&base, &self.overlay, writes, respells, &mut self.objects)?;
         let mut committed = Committed { head, commit: None, answer, replayed: false };
         if !edits.is_empty() || commit_anyway {
             let message = request.message.clone().unwrap_or(message);
             check_description(&message, &request.properties)?;
             let new_root = self.apply(root, &edits)?;
-            self.check_namespaces(new_root, &edits)?;
+            check_namespaces(&self.view(new_root), &edits)?;
             let mut parents = vec![head];
             let mut generation = parent.generation;
             if let Some((id, merged)) = &merged {
@@ -292,119 +289,9 @@ impl<'t> Draft<'t> {
         Ok(self.now.max(after))
     }
 
-    /// Turns writes into sorted edits of the tree; drops those that change nothing.
-    fn edits(&mut self, base: &Snapshot, writes: Vec<Write>, respells: bool) -> Result<Vec<Edit>> {
-        let mut edits: BTreeMap<Vec<u8>, TreeChange> = BTreeMap::new();
-        for write in writes {
-            let (key, change) = match write {
-                Write::Remove { path, kind } => (path_key(&path, kind)?, TreeChange::Remove),
-                Write::Keep { entry, hint } => {
-                    let key = path_key(&entry.path, entry.kind.key_kind())?;
-                    let bytes = Bytes::from(entry.encode());
-                    (key, TreeChange::Put(Value { bytes, hint }))
-                }
-                Write::Put { path, id, object } => {
-                    let kind = object.kind();
-                    let key = path_key(&path, kind.key_kind())?;
-                    let bytes = object.encode();
-                    if bytes.len() > CONTENT_OBJECT_BYTES_MAX {
-                        return Err(Error::invalid(format!(
-                            "'{}' has {} bytes of properties; at most {CONTENT_OBJECT_BYTES_MAX} \
-                             are allowed",
-                            path.join("."),
-                            bytes.len()
-                        )));
-                    }
-                    let hash = Object::hash_of(&bytes);
-                    self.overlay.objects.lock().insert(hash, Arc::new(object));
-                    self.objects.insert(hash, bytes.into());
-                    let entry = Entry { kind, id, object: hash, path };
-                    let bytes = Bytes::from(entry.encode());
-                    (key, TreeChange::Put(Value { bytes, hint: 0 }))
-                }
-            };
-            if edits.insert(key, change).is_some() {
-                return Err(Error::invalid("one change writes the same name twice"));
-            }
-        }
-        let mut kept = Vec::with_capacity(edits.len());
-        for (key, change) in edits {
-            let key = Bytes::from(key);
-            let found = base.at_key(key.clone())?.map(|found| found.entry);
-            let wanted = match &change {
-                TreeChange::Put(value) => Some(read_entry(key.clone(), value)?.entry),
-                TreeChange::Remove => None,
-            };
-            if found == wanted {
-                continue;
-            }
-            if let (Some(found), Some(wanted)) = (&found, &wanted)
-                && found.path != wanted.path
-                && !respells
-            {
-                return Err(Error::new(
-                    ErrorKind::AlreadyExists(Entity::Resource),
-                    format!(
-                        "'{}' differs only in case from '{}', which exists",
-                        wanted.path.join("."),
-                        found.path.join(".")
-                    ),
-                ));
-            }
-            kept.push(Edit { key, change });
-        }
-        Ok(kept)
-    }
-
     fn apply(&self, root: NodeRef, edits: &[Edit]) -> Result<NodeRef> {
         let view = self.view(root);
         tree::apply(&view.nodes(), root, edits, &mut &self.overlay.nodes).map_err(tree_error)
-    }
-
-    /// Every put entry has its namespace, and a removed namespace holds nothing.
-    fn check_namespaces(&self, root: NodeRef, edits: &[Edit]) -> Result<()> {
-        let view = self.view(root);
-        let mut checked: BTreeSet<Vec<String>> = BTreeSet::new();
-        for edit in edits {
-            let parsed = key::parse(&edit.key)
-                .ok_or_else(|| Error::internal("a change wrote an unreadable key"))?;
-            match &edit.change {
-                TreeChange::Put(value) => {
-                    let found = read_entry(edit.key.clone(), value)?;
-                    let Some((_, parent)) = found.entry.path.split_last() else { continue };
-                    if !checked.insert(parent.to_vec()) {
-                        continue;
-                    }
-                    let parent = NamespacePath::new(parent.to_vec())?;
-                    if parent.is_root() {
-                        if parsed.kind == KeyKind::Content {
-                            return Err(Error::invalid(format!(
-                                "'{}' needs a namespace",
-                                found.entry.path.join(".")
-                            )));
-                        }
-                    } else if !view.namespace_exists(&parent)? {
-                        return Err(Error::not_found(
-                            Entity::Namespace,
-                            format!("Namespace does not exist: {parent}"),
-                        ));
-                    }
-                }
-                TreeChange::Remove if parsed.kind == KeyKind::Namespace => {
-                    // What is in `default` needs no stored namespace around it.
-                    let is_default = parsed.parent.is_empty() && parsed.name == DEFAULT_NAMESPACE;
-                    let shown = parsed.clone().parts().join(".");
-                    if !is_default && !view.scan(&key::children_of(parsed), None, 1)?.is_empty() {
-                        return Err(Error::new(
-                            ErrorKind::NotEmpty(Entity::Namespace),
-                            format!("Namespace is not empty: {shown}"),
-                        ));
-                    }
-                }
-                TreeChange::Remove => {}
-            }
-        }
-        Ok(())
     }
 
     fn add_commit(
@@ -495,15 +382,6 @@ fn check_head(name: &RefName, head: CommitId, expected: Option<CommitId>) -> Res
         }
         Some(_) | None => Ok(()),
     }
-}
-
-fn path_key(path: &[String], kind: KeyKind) -> Result<Vec<u8>> {
-    let (name, levels) =
-        path.split_last().ok_or_else(|| Error::internal("a change wrote an empty path"))?;
-    let parent = NamespacePath::new(levels.to_vec())?;
-    let mut key = key::children(&parent, kind);
-    key.extend_from_slice(crate::base::name::fold(name).as_bytes());
-    Ok(key)
 }
 
 fn first_line(message: &str) -> String {
