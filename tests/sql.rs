@@ -8,6 +8,10 @@ mod changes;
 mod console;
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/pg_psql.rs"]
+mod pg_psql;
+#[path = "sql/pg_tools.rs"]
+mod pg_tools;
 #[path = "sql/scan_deletes.rs"]
 mod scan_deletes;
 #[path = "sql/scan_kit.rs"]

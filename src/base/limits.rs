@@ -168,6 +168,10 @@ pub const SQL_BATCH_ROWS: usize = 8192;
 pub const STATEMENT_RETRIES_MAX: usize = 10;
 /// How deep views may read views.
 pub const SQL_VIEW_DEPTH_MAX: usize = 32;
+/// OIDs of schemas, tables and views that a server remembers; about 200 bytes each.
+pub const SQL_OIDS_MAX: usize = 200_000;
+/// Metadata files of tables that one question about columns reads at once.
+pub const SQL_METADATA_AT_ONCE: usize = 16;
 /// Commits that one statement lists.
 pub const SQL_LOG_ROWS_MAX: usize = 100_000;
 

@@ -17,6 +17,7 @@ use super::door::Database;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::functions;
 use super::names::Names;
+use super::pg;
 use super::scan::deletes::DeletionCache;
 use super::scan::files::ManifestCache;
 use super::scan::provider::TableReader;
@@ -35,6 +36,8 @@ const SCHEMA: &str = "statement";
 pub struct Engine {
     pub(super) catalog: Arc<Catalog>,
     pub(super) reader: Arc<TableReader>,
+    /// OIDs of names, for all sessions.
+    pub(super) pg: Arc<pg::Shared>,
     state: SessionState,
 }
 
@@ -75,6 +78,7 @@ impl Engine {
             .with_runtime_env(runtime)
             .with_expr_planners(vec![Arc::new(Semantics::default())])
             .with_default_features()
+            .with_optimizer_rule(Arc::new(pg::Narrow))
             .with_analyzer_rules(semantics::rules())
             .build();
         semantics::register(&mut state)?;
@@ -83,7 +87,7 @@ impl Engine {
             manifests: ManifestCache::default(),
             deletions: DeletionCache::default(),
         });
-        Ok(Arc::new(Self { catalog, reader, state }))
+        Ok(Arc::new(Self { catalog, reader, pg: Arc::default(), state }))
     }
 
     /// The databases as a door sees them.

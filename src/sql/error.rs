@@ -126,7 +126,6 @@ impl SqlState {
             Self::InvalidTransactionState => "25000",
             Self::NoActiveTransaction => "25P01",
             Self::InvalidSavepoint => "3B001",
-            Self::CardinalityViolation => "21000",
             Self::InFailedTransaction => "25P02",
             Self::SerializationFailure => "40001",
             Self::TransactionResolutionUnknown => "08007",

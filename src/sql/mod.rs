@@ -21,6 +21,7 @@ mod headings;
 mod names;
 mod operators;
 pub mod outcome;
+mod pg;
 mod relation;
 mod rounding;
 pub mod scan;

@@ -20,7 +20,7 @@ use super::settings::Settings;
 use super::stack::roomy;
 use super::syntax::statement::{Body, Parsed};
 use super::transaction::{self, Transaction};
-use super::{bind, headings, semantics, settings, statements, tables, versions};
+use super::{bind, headings, pg, semantics, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
 use crate::catalog::Catalog;
 
@@ -294,7 +294,8 @@ impl Session {
         let mut pins = self.pins();
         let mut found = tables::find_all(self, &mut pins, sources, 0).await?;
         found.extend(bound);
-        let state = self.engine.state(&self.names, &self.ctx.actor, found)?;
+        let mut state = self.engine.state(&self.names, &self.ctx.actor, found)?;
+        pg::register(&mut state, self, &pins)?;
         let planned = Planned::Statement(Box::new(statement));
         let plan = Box::pin(state.statement_to_plan(planned)).await?;
         Ok((state, plan))

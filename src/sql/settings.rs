@@ -178,6 +178,12 @@ pub(super) fn changed(session: &Session) -> BTreeMap<String, String> {
     changed
 }
 
+/// Every setting that `SHOW` answers, by its name.
+pub(super) fn all(session: &Session) -> BTreeMap<String, String> {
+    let names = FIXED.iter().map(|(name, ..)| *name).chain(KEPT).chain(["search_path"]);
+    names.filter_map(|name| Some((name.to_owned(), show(session, name)?))).collect()
+}
+
 fn variable(words: &[Ident]) -> String {
     let words: Vec<String> = words.iter().map(|word| word.value.to_lowercase()).collect();
     match words.join(" ").as_str() {

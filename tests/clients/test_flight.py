@@ -96,6 +96,12 @@ def test_statements_are_carried_out_and_counted(db, table):
     assert count(db, table) == 5
     run(db, f"CREATE TABLE {table}_b AS SELECT * FROM {table}")
     assert count(db, f"{table}_b") == 5
+    assert update(db, f"DELETE FROM {table}_b WHERE id IN (SELECT id FROM {table} WHERE id > 3)") == 2
+    assert update(db, f"UPDATE {table}_b SET id = -id WHERE id > 1") == 2
+    with db.cursor() as cursor:
+        cursor.executemany(f"DELETE FROM {table}_b WHERE id = $1", [(1,), (-2,), (99,)])
+        assert cursor.rowcount == 2
+    assert run(db, f"SELECT id FROM {table}_b") == [(-3,)]
     run(db, f"DROP TABLE {table}_b")
     with pytest.raises(flightsql.Error, match="42P01"):
         count(db, f"{table}_b")

@@ -39,6 +39,9 @@ async fn updates_are_carried_out_and_counted() {
     assert_eq!(client.update("INSERT INTO t VALUES (1, 'a'), (2, NULL)").await.unwrap(), 2);
     assert_eq!(client.update("CREATE TABLE u AS SELECT * FROM t").await.unwrap(), 2);
     assert_eq!(client.rows("SELECT * FROM t ORDER BY id").await, ["1|a", "2|∅"]);
+    assert_eq!(client.update("UPDATE u SET name = 'x' WHERE id > 1").await.unwrap(), 1);
+    assert_eq!(client.update("DELETE FROM u WHERE id IN (SELECT id FROM t)").await.unwrap(), 2);
+    assert_eq!(client.update("DELETE FROM u").await.unwrap(), 0);
     assert_eq!(client.update("TRUNCATE t").await.unwrap(), -1);
     assert_eq!(client.rows("SELECT count(*) FROM t").await, ["0"]);
 }

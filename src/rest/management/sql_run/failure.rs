@@ -54,7 +54,6 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::InvalidTransactionState
         | SqlState::NoActiveTransaction
         | SqlState::InvalidSavepoint
-        | SqlState::CardinalityViolation
         | SqlState::InFailedTransaction => ErrorKind::InvalidInput,
         SqlState::InvalidCatalogName => ErrorKind::NotFound(Entity::Warehouse),
         SqlState::FeatureNotSupported => ErrorKind::Unsupported,
