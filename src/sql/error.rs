@@ -107,6 +107,7 @@ impl SqlState {
             Self::InvalidTextRepresentation => "22P02",
             Self::InvalidDatetimeFormat => "22007",
             Self::DatetimeFieldOverflow => "22008",
+            Self::CardinalityViolation => "21000",
             Self::GroupingError => "42803",
             Self::AmbiguousColumn => "42702",
             Self::UndefinedTable => "42P01",

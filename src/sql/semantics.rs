@@ -6,16 +6,16 @@ use std::sync::Arc;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{DFSchema, NullEquality, Result};
-use datafusion::execution::{FunctionRegistry as _, SendableRecordBatchStream};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry as _, SendableRecordBatchStream};
 use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::functions_aggregate::variance::var_samp_udaf;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawWindowExpr};
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator, ScalarUDF};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
-use datafusion::physical_plan::execute_stream;
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
+use datafusion::physical_plan::execute_stream;
 
 use super::casts::Casts;
 use super::comparisons::Comparisons;
@@ -51,10 +51,24 @@ pub(super) async fn rows(
     state: SessionState,
     plan: &LogicalPlan,
 ) -> Result<SendableRecordBatchStream> {
-    let plan = state.optimize(plan)?;
+    let plan = optimized(&state, plan)?;
     let state = settled(state, &plan)?;
     let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
     execute_stream(physical, state.task_ctx())
+}
+
+/// A plan, optimised. One rule puts inner joins into another order and forgets of a join that nulls are equal
+/// for it.
+fn optimized(state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
+    if !nulls_equal(plan)? {
+        return state.optimize(plan);
+    }
+    let rules = state.optimizers().iter();
+    let rules = rules.filter(|rule| rule.name() != "eliminate_cross_join").cloned().collect();
+    SessionStateBuilder::new_from_existing(state.clone())
+        .with_optimizer_rules(rules)
+        .build()
+        .optimize(plan)
 }
 
 /// The state in which an optimised plan is carried out: without what would answer it wrongly.

@@ -21,7 +21,8 @@ async fn statements(session: &mut Session) -> Vec<(String, String)> {
     lines
         .map(|line| {
             let (command, text) = line.split_once('\t').unwrap();
-            let text = oids.iter().fold(text.to_owned(), |text, (word, oid)| text.replace(word, oid));
+            let text =
+                oids.iter().fold(text.to_owned(), |text, (word, oid)| text.replace(word, oid));
             (command.to_owned(), text)
         })
         .collect()
@@ -75,10 +76,7 @@ async fn one_table() {
     let (_sql, mut session) = lake().await;
     let answers = answers(&mut session, "\\d ingest.orders").await;
     assert_eq!(answers[0].split(' ').skip(1).collect::<Vec<_>>(), ["ingest", "orders"]);
-    assert_eq!(
-        answers[1],
-        "0 r false false false false false false false  0  p d iceberg"
-    );
+    assert_eq!(answers[1], "0 r false false false false false false false  0  p d iceberg");
     assert_eq!(
         answers[2],
         "id bigint NULL true NULL  \n\
@@ -106,8 +104,12 @@ async fn one_view() {
     let (_, text) = text.iter().find(|(_, text)| text.contains("pg_get_viewdef(")).unwrap();
     assert_eq!(ok(&mut session, text).await, "SELECT id, status FROM ingest.orders");
     assert_eq!(
-        ok(&mut session, "SELECT definition FROM pg_views WHERE viewname = 'open_orders' AND \
-            schemaname = 'ingest'").await,
+        ok(
+            &mut session,
+            "SELECT definition FROM pg_views WHERE viewname = 'open_orders' AND \
+            schemaname = 'ingest'"
+        )
+        .await,
         "SELECT id, status FROM ingest.orders"
     );
 }
@@ -119,27 +121,54 @@ async fn names_and_oids() {
         ("SELECT 'ingest.orders'::regclass", "ingest.orders"),
         ("SELECT 't1'::regclass, 'MAIN.T1'::pg_catalog.regclass::text", "t1 t1"),
         ("SELECT 'pg_class'::regclass::oid", "1259"),
-        ("SELECT 'ingest.orders'::regclass::oid = c.oid FROM pg_class c WHERE c.oid = \
-          'ingest.orders'::regclass", "true"),
+        (
+            "SELECT 'ingest.orders'::regclass::oid = c.oid FROM pg_class c WHERE c.oid = \
+          'ingest.orders'::regclass",
+            "true",
+        ),
         ("SELECT c.oid::regclass FROM pg_class c WHERE relname = 't1'", "t1"),
-        ("SELECT relnamespace::regnamespace, c.oid::regclass::text FROM pg_class c WHERE oid = \
-          'other.hidden'::regclass", "other other.hidden"),
-        ("SELECT to_regclass('ingest.nothing'), to_regclass('ingest.orders')", "NULL ingest.orders"),
-        ("SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = 'ingest.orders'::regclass \
-          AND attnum = 2", "numeric"),
+        (
+            "SELECT relnamespace::regnamespace, c.oid::regclass::text FROM pg_class c WHERE oid = \
+          'other.hidden'::regclass",
+            "other other.hidden",
+        ),
+        (
+            "SELECT to_regclass('ingest.nothing'), to_regclass('ingest.orders')",
+            "NULL ingest.orders",
+        ),
+        (
+            "SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = 'ingest.orders'::regclass \
+          AND attnum = 2",
+            "numeric",
+        ),
         ("SELECT 'integer'::regtype::oid, 'int8'::regtype", "23 bigint"),
-        ("SELECT format_type(1700, 655366), format_type(1015, NULL)", "numeric(10,2) character varying[]"),
-        ("SELECT pg_table_is_visible('t1'::regclass), pg_table_is_visible('ingest.orders'::regclass)",
-         "true false"),
-        ("SELECT current_schema(), current_schemas(true), current_database()",
-         "main [pg_catalog, main] lake"),
-        ("SELECT pg_catalog.version() LIKE 'PostgreSQL %', pg_catalog.quote_ident('a b')",
-         "true \"a b\""),
+        (
+            "SELECT format_type(1700, 655366), format_type(1015, NULL)",
+            "numeric(10,2) character varying[]",
+        ),
+        (
+            "SELECT pg_table_is_visible('t1'::regclass), pg_table_is_visible('ingest.orders'::regclass)",
+            "true false",
+        ),
+        (
+            "SELECT current_schema(), current_schemas(true), current_database()",
+            "main [pg_catalog, main] lake",
+        ),
+        (
+            "SELECT pg_catalog.version() LIKE 'PostgreSQL %', pg_catalog.quote_ident('a b')",
+            "true \"a b\"",
+        ),
         // A schema that no list shows unless it is named.
-        ("SELECT n.nspname, c.relname FROM pg_class c LEFT JOIN pg_namespace n ON c.relnamespace = n.oid \
-          WHERE c.oid = '\"ingest.sales\".eu'::regclass", "ingest.sales eu"),
-        ("SELECT n.nspname FROM pg_namespace n WHERE n.oid = (SELECT relnamespace FROM pg_class WHERE \
-          oid = 'ingest.orders'::regclass)", "ingest"),
+        (
+            "SELECT n.nspname, c.relname FROM pg_class c LEFT JOIN pg_namespace n ON c.relnamespace = n.oid \
+          WHERE c.oid = '\"ingest.sales\".eu'::regclass",
+            "ingest.sales eu",
+        ),
+        (
+            "SELECT n.nspname FROM pg_namespace n WHERE n.oid = (SELECT relnamespace FROM pg_class WHERE \
+          oid = 'ingest.orders'::regclass)",
+            "ingest",
+        ),
     ] {
         assert_eq!(ok(&mut session, text).await, answer, "{text}");
     }

@@ -40,6 +40,7 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::InvalidTextRepresentation
         | SqlState::InvalidDatetimeFormat
         | SqlState::DatetimeFieldOverflow
+        | SqlState::CardinalityViolation
         | SqlState::GroupingError
         | SqlState::AmbiguousColumn
         | SqlState::UndefinedTable

@@ -18,6 +18,7 @@ use crate::sql::bind::TARGET;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::outcome::RowStream;
 use crate::sql::scan::provider::IcebergTable;
+use crate::sql::semantics;
 use crate::sql::session::Session;
 use crate::sql::statements::rows::commit;
 use crate::sql::write::SnapshotWrite;
