@@ -6,8 +6,8 @@ use std::sync::Arc;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{DFSchema, NullEquality, Result};
-use datafusion::execution::FunctionRegistry as _;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry as _, SendableRecordBatchStream};
 use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::functions_aggregate::variance::var_samp_udaf;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawWindowExpr};
@@ -15,6 +15,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Operator, ScalarUDF};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
+use datafusion::physical_plan::execute_stream;
 
 use super::casts::Casts;
 use super::comparisons::Comparisons;
@@ -42,19 +43,53 @@ pub(super) fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {
     analyzer.execute_and_check(plan, &ConfigOptions::default(), |_, _| {})
 }
 
+/// The rows of a plan, made as they are asked for.
+///
+/// # Errors
+/// What optimising the plan and starting it run into.
+pub(super) async fn rows(
+    state: SessionState,
+    plan: &LogicalPlan,
+) -> Result<SendableRecordBatchStream> {
+    let plan = optimized(&state, plan)?;
+    let state = settled(state, &plan)?;
+    let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+    execute_stream(physical, state.task_ctx())
+}
+
+/// A plan, optimised. One rule puts inner joins into another order and forgets of a join that nulls are equal
+/// for it.
+fn optimized(state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
+    if !nulls_equal(plan)? {
+        return state.optimize(plan);
+    }
+    let rules = state.optimizers().iter();
+    let rules = rules.filter(|rule| rule.name() != "eliminate_cross_join").cloned().collect();
+    SessionStateBuilder::new_from_existing(state.clone())
+        .with_optimizer_rules(rules)
+        .build()
+        .optimize(plan)
+}
+
 /// The state in which an optimised plan is carried out: without what would answer it wrongly.
 ///
 /// - A join for which nulls are equal tells the scan of one side which values the other has, and that
 ///   filter leaves out nulls.
+/// - The rows that are first so far are kept apart for each part of a union, whose constants may differ, and
+///   yet filter the other parts.
 /// - Filters that go down through a join find columns by their names, of which it may have two alike.
 ///
 /// # Errors
 /// None for a plan that can be walked.
-pub(super) fn settled(state: SessionState, plan: &LogicalPlan) -> Result<SessionState> {
+fn settled(state: SessionState, plan: &LogicalPlan) -> Result<SessionState> {
     let mut state = state;
     if nulls_equal(plan)? {
         let options = state.config_mut().options_mut();
         options.optimizer.enable_join_dynamic_filter_pushdown = false;
+    }
+    if plan.exists(|plan| Ok(matches!(plan, LogicalPlan::Union(_))))? {
+        let options = state.config_mut().options_mut();
+        options.optimizer.enable_topk_dynamic_filter_pushdown = false;
     }
     if !names_alike(plan, false)? {
         return Ok(state);

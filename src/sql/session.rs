@@ -8,7 +8,6 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::ParamValues;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement as Planned;
 use datafusion::sql::sqlparser::ast::Statement;
 use futures::StreamExt as _;
@@ -360,10 +359,7 @@ impl Session {
     /// The rows of a plan.
     pub(super) async fn stream(&self, plan: LogicalPlan) -> SqlResult<RowStream> {
         let state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
-        let plan = state.optimize(&plan)?;
-        let state = semantics::settled(state, &plan)?;
-        let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
-        let stream = execute_stream(physical, state.task_ctx())?;
+        let stream = semantics::rows(state, &plan).await?;
         let columns = headings::strip(&stream.schema());
         let shown = move |batch: RecordBatch| {
             let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
