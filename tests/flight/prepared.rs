@@ -119,7 +119,7 @@ async fn each_row_of_values_runs_the_statement_once() {
     assert!(files < 10, "{files}");
     client.update("DELETE FROM t WHERE id >= 10").await.unwrap();
     // What sees the rows before it is run for each row.
-    let text = "INSERT INTO t VALUES ((SELECT max(id) + 1 FROM t), $1)".to_owned();
+    let text = "INSERT INTO t SELECT max(id) + 1, $1 FROM t".to_owned();
     let mut next = client.inner.prepare(text, None).await.unwrap();
     next.set_parameters(values(vec![Arc::new(StringArray::from(vec!["d", "e"]))])).unwrap();
     assert_eq!(next.execute_update().await.unwrap(), 2);
