@@ -2,14 +2,24 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "sql/changes.rs"]
+mod changes;
 #[path = "sql/console.rs"]
 mod console;
+#[path = "sql/copy.rs"]
+mod copy;
 #[path = "sql/ddl.rs"]
 mod ddl;
+#[path = "sql/ddl_alter.rs"]
+mod ddl_alter;
+#[path = "sql/ddl_settings.rs"]
+mod ddl_settings;
 #[path = "sql/ddl_temp.rs"]
 mod ddl_temp;
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/scan_deletes.rs"]
+mod scan_deletes;
 #[path = "sql/scan_kit.rs"]
 mod scan_kit;
 #[path = "sql/scan_rows.rs"]

@@ -154,10 +154,20 @@ pub const PG_ERROR_BYTES_MAX: usize = 16 * 1024;
 pub const MANIFESTS_AT_ONCE: usize = 16;
 /// Memory for manifests of tables that queries read.
 pub const MANIFEST_CACHE_BYTES: u64 = 256 * 1024 * 1024;
+/// Delete files of one table that are read at once.
+pub const DELETE_FILES_AT_ONCE: usize = 8;
+/// Bytes of one deletion vector; a bitmap of all rows of the largest data files has fewer.
+pub const DELETION_VECTOR_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Memory that the deleted rows of one statement's tables take; more rows need a rewrite of their files.
+pub const DELETIONS_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Memory for what is left of data files that rows were deleted from.
+pub const DELETION_CACHE_BYTES: u64 = 128 * 1024 * 1024;
 /// Memory that all queries of a server share; what needs more is put on disk, or fails.
 pub const SQL_MEMORY_BYTES: usize = 2 * 1024 * 1024 * 1024;
 /// Rows of one batch.
 pub const SQL_BATCH_ROWS: usize = 8192;
+/// How often a statement that changes rows starts again because another writer of the table was faster.
+pub const STATEMENT_RETRIES_MAX: usize = 10;
 /// How deep views may read views.
 pub const SQL_VIEW_DEPTH_MAX: usize = 32;
 /// Bytes of the temporary tables of one session; they are in memory, as a part of what all queries share.

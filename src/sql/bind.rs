@@ -26,6 +26,18 @@ pub(super) struct Source {
     pub(super) arguments: Option<Vec<String>>,
 }
 
+/// Stands in place of the name of the table that a statement changes; no name that a user can write is it.
+pub(super) const TARGET: &str = "\u{1f}target";
+
+/// The table that a statement changes, which stands under [`TARGET`] already.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    /// Its name as it was written.
+    pub(super) parts: Vec<String>,
+    /// Its alias.
+    pub(super) alias: String,
+}
+
 /// The sources of a statement by the key that stands for them.
 pub(super) type Sources = BTreeMap<String, Source>;
 
@@ -34,7 +46,19 @@ pub(super) type Sources = BTreeMap<String, Source>;
 /// # Errors
 /// `FeatureNotSupported` for what the planner would leave out.
 pub(super) fn bind(statement: &mut Statement) -> SqlResult<Sources> {
+    bind_over(statement, None)
+}
+
+/// As [`bind`], in the query of a statement that changes this table.
+///
+/// # Errors
+/// As [`bind`].
+pub(super) fn bind_over(statement: &mut Statement, target: Option<Target>) -> SqlResult<Sources> {
+    super::adapt::adapt(statement)?;
     let mut binder = Binder::default();
+    if let Some(target) = target {
+        binder.aliases.entry(target.parts).or_default().insert(target.alias);
+    }
     match statement.visit(&mut binder) {
         ControlFlow::Continue(()) => {}
         ControlFlow::Break(error) => return Err(error),
@@ -198,6 +222,9 @@ impl Binder {
             return Err(SqlError::unsupported(format_args!("a clause after the table {name}")));
         }
         let mut parts = parts_of(name)?;
+        if parts == [TARGET] {
+            return Ok(());
+        }
         let Some(last) = parts.pop() else { return Ok(()) };
         let (plain, at) = at::decode(&last);
         let plain = plain.to_owned();

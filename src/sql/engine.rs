@@ -17,8 +17,10 @@ use super::door::Database;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::functions;
 use super::names::Names;
+use super::scan::deletes::DeletionCache;
 use super::scan::files::ManifestCache;
 use super::scan::provider::TableReader;
+use super::semantics::{self, Semantics};
 use super::session::Session;
 use crate::auth::context::OpContext;
 use crate::base::limits::{SQL_BATCH_ROWS, SQL_MEMORY_BYTES};
@@ -61,17 +63,23 @@ impl Engine {
         options.execution.time_zone = Some("+00:00".to_owned());
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
+        // It loses nulls that come first.
+        options.optimizer.enable_topk_aggregation = false;
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(SQL_MEMORY_BYTES)))
             .build_arc()?;
-        let state = SessionStateBuilder::new()
+        let mut state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(runtime)
+            .with_expr_planners(vec![Arc::new(Semantics::default())])
             .with_default_features()
+            .with_analyzer_rules(semantics::rules())
             .build();
+        semantics::register(&mut state)?;
         let reader = Arc::new(TableReader {
             files: Arc::clone(catalog.files()),
             manifests: ManifestCache::default(),
+            deletions: DeletionCache::default(),
         });
         Ok(Arc::new(Self { catalog, reader, state }))
     }

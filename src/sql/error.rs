@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
 use crate::base::error::{Entity, Error, ErrorKind};
@@ -20,6 +21,22 @@ pub enum SqlState {
     InvalidParameterValue,
     /// A value that its type cannot hold.
     DataException,
+    /// A number that its type cannot hold.
+    NumericValueOutOfRange,
+    /// A division by zero.
+    DivisionByZero,
+    /// A text that is no value of the type it is read as.
+    InvalidTextRepresentation,
+    /// A text that is no date or time.
+    InvalidDatetimeFormat,
+    /// A date or time that its type cannot hold.
+    DatetimeFieldOverflow,
+    /// Two rows where one is allowed.
+    CardinalityViolation,
+    /// A column that is neither grouped nor aggregated.
+    GroupingError,
+    /// A name that several columns have.
+    AmbiguousColumn,
     /// No such table, view or function of tables.
     UndefinedTable,
     /// No such column.
@@ -28,14 +45,6 @@ pub enum SqlState {
     DuplicateColumn,
     /// A table that cannot be made so.
     InvalidTableDefinition,
-    /// A text that is no value of its type.
-    InvalidTextRepresentation,
-    /// A number that its type cannot hold.
-    NumericValueOutOfRange,
-    /// A text that is no date or time.
-    InvalidDatetimeFormat,
-    /// A date or time that its type cannot hold.
-    DatetimeFieldOverflow,
     /// Bytes that are no text.
     CharacterNotInRepertoire,
     /// Data of COPY that do not have the form that was said.
@@ -70,8 +79,6 @@ pub enum SqlState {
     NoActiveTransaction,
     /// No such savepoint.
     InvalidSavepoint,
-    /// One row met several where one is allowed.
-    CardinalityViolation,
     /// The transaction has failed and waits for its end.
     InFailedTransaction,
     /// Somebody else changed the same thing.
@@ -103,15 +110,19 @@ impl SqlState {
             Self::SyntaxError => "42601",
             Self::InvalidParameterValue => "22023",
             Self::DataException => "22000",
+            Self::NumericValueOutOfRange => "22003",
+            Self::DivisionByZero => "22012",
+            Self::InvalidTextRepresentation => "22P02",
+            Self::InvalidDatetimeFormat => "22007",
+            Self::DatetimeFieldOverflow => "22008",
+            Self::CardinalityViolation => "21000",
+            Self::GroupingError => "42803",
+            Self::AmbiguousColumn => "42702",
             Self::UndefinedTable => "42P01",
             Self::UndefinedColumn => "42703",
             Self::DuplicateColumn => "42701",
             Self::InvalidTableDefinition => "42P16",
-            Self::InvalidTextRepresentation => "22P02",
-            Self::NumericValueOutOfRange => "22003",
             Self::BadCopyFileFormat => "22P04",
-            Self::InvalidDatetimeFormat => "22007",
-            Self::DatetimeFieldOverflow => "22008",
             Self::CharacterNotInRepertoire => "22021",
             Self::UndefinedFunction => "42883",
             Self::InvalidSchemaName => "3F000",
@@ -128,7 +139,6 @@ impl SqlState {
             Self::InvalidTransactionState => "25000",
             Self::NoActiveTransaction => "25P01",
             Self::InvalidSavepoint => "3B001",
-            Self::CardinalityViolation => "21000",
             Self::InFailedTransaction => "25P02",
             Self::SerializationFailure => "40001",
             Self::TransactionResolutionUnknown => "08007",
@@ -245,8 +255,62 @@ impl From<DataFusionError> for SqlError {
                     root => Self::new(state_of(root), message(root)),
                 },
             },
-            other => Self::new(state_of(&other), message(&other)),
+            other => told(&other).unwrap_or_else(|| Self::new(state_of(&other), message(&other))),
         }
+    }
+}
+
+/// States in which the engine itself writes an error of ours into a text.
+const WRITTEN: [SqlState; 6] = [
+    SqlState::NumericValueOutOfRange,
+    SqlState::DivisionByZero,
+    SqlState::InvalidTextRepresentation,
+    SqlState::InvalidParameterValue,
+    SqlState::DatetimeFieldOverflow,
+    SqlState::CardinalityViolation,
+];
+
+/// An error of ours that the engine put into a text: where it looks for a function, and where it reads files
+/// and leaves out rows.
+fn told(error: &DataFusionError) -> Option<SqlError> {
+    let text = error.to_string();
+    if let Some((_, rest)) = text.split_once("coercion failed with \"External error: ") {
+        let (message, _) = rest.split_once("\" No function matches")?;
+        return Some(SqlError::new(SqlState::UndefinedFunction, message));
+    }
+    let (_, rest) = text.split_once("External(SqlError { state: ")?;
+    let (state, rest) = rest.split_once(", message: \"")?;
+    let state = WRITTEN.into_iter().find(|known| format!("{known:?}") == state)?;
+    let (message, _) = rest.split_once("\", hint: ")?;
+    Some(SqlError::new(state, message.replace("\\\"", "\"")))
+}
+
+fn state_of_arrow(error: &ArrowError) -> SqlState {
+    match error {
+        ArrowError::DivideByZero => SqlState::DivisionByZero,
+        ArrowError::ArithmeticOverflow(_) => SqlState::NumericValueOutOfRange,
+        ArrowError::InvalidArgumentError(text) if text.contains("Decimal") => {
+            SqlState::NumericValueOutOfRange
+        }
+        ArrowError::ParseError(text) if text.contains("imestamp") || text.contains("date") => {
+            SqlState::InvalidDatetimeFormat
+        }
+        ArrowError::CastError(text) => {
+            let time = ["Date", "Time"].iter().any(|kind| text.contains(kind));
+            match text.starts_with("Cannot cast string") || text.starts_with("Cannot cast value") {
+                true if time => SqlState::InvalidDatetimeFormat,
+                true => SqlState::InvalidTextRepresentation,
+                false if text.starts_with("Can't cast value") => SqlState::NumericValueOutOfRange,
+                false => SqlState::DataException,
+            }
+        }
+        _ => SqlState::DataException,
+    }
+}
+
+impl From<ArrowError> for SqlError {
+    fn from(error: ArrowError) -> Self {
+        DataFusionError::from(error).into()
     }
 }
 
@@ -257,20 +321,47 @@ fn state_of(error: &DataFusionError) -> SqlState {
         DataFusionError::NotImplemented(_) => SqlState::FeatureNotSupported,
         DataFusionError::SchemaError(schema, _) => match **schema {
             SchemaError::FieldNotFound { .. } => SqlState::UndefinedColumn,
-            SchemaError::AmbiguousReference { .. }
-            | SchemaError::DuplicateQualifiedField { .. }
+            // A name of the planner's own: two queries in place of values that it cannot tell apart.
+            SchemaError::AmbiguousReference { ref field } if field.name == "__always_true" => {
+                SqlState::FeatureNotSupported
+            }
+            SchemaError::AmbiguousReference { .. } => SqlState::AmbiguousColumn,
+            SchemaError::DuplicateQualifiedField { .. }
             | SchemaError::DuplicateUnqualifiedField { .. } => SqlState::SyntaxError,
         },
         DataFusionError::Plan(text) if text.starts_with("Invalid function") => {
             SqlState::UndefinedFunction
         }
+        DataFusionError::Plan(text) if text.contains("No function matches") => {
+            SqlState::UndefinedFunction
+        }
+        DataFusionError::Plan(text)
+            if text.contains("must be in GROUP BY")
+                || text.contains("must appear in the GROUP BY")
+                || text.contains("Aggregate functions are not allowed") =>
+        {
+            SqlState::GroupingError
+        }
+        DataFusionError::Plan(text) if text.starts_with("Correlated scalar subquery must") => {
+            SqlState::FeatureNotSupported
+        }
         DataFusionError::Plan(text) if text.contains("not found") => SqlState::UndefinedTable,
+        DataFusionError::ParquetError(error)
+            if error.to_string().contains("Error evaluating filter predicate") =>
+        {
+            SqlState::DataException
+        }
         DataFusionError::Plan(_) | DataFusionError::Configuration(_) => SqlState::SyntaxError,
-        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => SqlState::DataException,
+        DataFusionError::ArrowError(error, _) => state_of_arrow(error),
+        DataFusionError::Execution(_) => SqlState::DataException,
         DataFusionError::ResourcesExhausted(_) => SqlState::OutOfMemory,
+        DataFusionError::ParquetError(_) => SqlState::DataCorrupted,
         DataFusionError::Collection(errors) => {
             errors.first().map_or(SqlState::InternalError, state_of)
         }
-        _ => SqlState::InternalError,
+        wrapped => match wrapped.find_root() {
+            root if std::ptr::eq(root, wrapped) => SqlState::InternalError,
+            root => state_of(root),
+        },
     }
 }

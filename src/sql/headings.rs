@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, GroupByExpr, Ident, Query, SelectItem, SetExpr, Statement,
+    Expr, Function, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, Statement,
 };
 
 use super::bind::folded;
@@ -24,9 +24,25 @@ pub(super) fn give(statement: &mut Statement) {
     }
 }
 
-fn give_query(query: &mut Query) {
-    let SetExpr::Select(select) = query.body.as_mut() else { return };
-    if select.distinct.is_some() && query.order_by.is_some() {
+/// Gives names to the expressions of a query: an inner one may have two of one name as well.
+pub(super) fn give_query(query: &mut Query) {
+    let ordered = query.order_by.is_some();
+    give_body(&mut query.body, ordered);
+}
+
+fn give_body(body: &mut SetExpr, ordered: bool) {
+    match body {
+        SetExpr::Select(select) => give_select(select, ordered),
+        SetExpr::SetOperation { left, right, .. } => {
+            give_body(left, ordered);
+            give_body(right, ordered);
+        }
+        _ => {}
+    }
+}
+
+fn give_select(select: &mut Select, ordered: bool) {
+    if select.distinct.is_some() && ordered {
         // Such a query may order by its expressions only, and finds them by their text.
         return;
     }

@@ -4,21 +4,30 @@
 //! and the SQL parser are named nowhere else. Whatever a statement asks for and is not carried out is an
 //! error with a SQLSTATE; nothing is ignored.
 
+mod adapt;
+mod aggregates;
+mod arrays;
 mod bind;
+mod casts;
+mod comparisons;
 mod connect;
 pub mod copy;
 pub mod door;
 pub mod engine;
 pub mod error;
+mod extract;
 mod functions;
 mod headings;
 mod kept;
 mod names;
+mod operators;
 pub mod outcome;
 mod relation;
 pub mod scan;
+mod semantics;
 pub mod session;
 mod settings;
+mod single_row;
 pub mod spec;
 mod stack;
 mod statements;
@@ -30,3 +39,4 @@ mod transaction;
 mod types;
 mod versions;
 pub mod write;
+mod zones;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::catalog::TableProvider;
 use datafusion::common::ParamValues;
 use datafusion::dataframe::DataFrame;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as Planned;
 use datafusion::sql::sqlparser::ast::Statement;
@@ -20,7 +22,7 @@ use super::stack::roomy;
 use super::syntax::statement::{Body, Parsed};
 use super::temp::TempTables;
 use super::transaction::{self, Transaction};
-use super::{bind, headings, settings, statements, tables, versions};
+use super::{bind, headings, semantics, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
 use crate::base::limits::SQL_NOTICES_MAX;
 use crate::catalog::Catalog;
@@ -126,14 +128,17 @@ impl Session {
             Body::Own(own) => statements::own_columns(self, own).await?,
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
+                    if let Some((inner, with)) = statements::behind_with(body) {
+                        return statements::describe(self, inner, with, hints).await;
+                    }
                     let plan = self.plan((**body).clone()).await?;
-                    return Ok(Description {
-                        parameters: parameters(&plan, hints)?,
-                        columns: Some(columns_of(&plan)),
-                    });
+                    let parameters = parameters(&plan, hints)?;
+                    let unknown = parameters.iter().map(Value::try_from);
+                    let plan = with_values(plan, &unknown.collect::<Result<Vec<_>, _>>()?)?;
+                    return Ok(Description { parameters, columns: Some(columns_of(&plan)) });
                 }
                 Statement::ShowVariable { .. } => Some(settings::columns(body)),
-                other => return statements::describe(self, other, hints).await,
+                other => return statements::describe(self, other, None, hints).await,
             },
         };
         Ok(Description { parameters: Vec::new(), columns })
@@ -161,6 +166,9 @@ impl Session {
             Body::Own(own) => statements::execute_own(self, own, values).await,
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
+                    if let Some((inner, with)) = statements::behind_with(body) {
+                        return statements::execute(self, inner, with, values).await;
+                    }
                     let plan = self.plan((**body).clone()).await?;
                     self.rows(plan, values).await
                 }
@@ -170,7 +178,7 @@ impl Session {
                 Statement::Discard { object_type } => settings::discard(self, *object_type),
                 other => match transaction::execute(self, other).await? {
                     Some(outcome) => Ok(outcome),
-                    None => statements::execute(self, other, values).await,
+                    None => statements::execute(self, other, None, values).await,
                 },
             },
         }
@@ -201,19 +209,21 @@ impl Session {
         match &statement.body {
             Body::Version(version) => versions::changes(version),
             Body::Own(own) => statements::own_changes(own),
-            Body::Standard(body) => !matches!(
-                **body,
-                Statement::Query(_)
-                    | Statement::Explain { .. }
-                    | Statement::Set(_)
-                    | Statement::ShowVariable { .. }
-                    | Statement::Reset(_)
-                    | Statement::Discard { .. }
-                    | Statement::StartTransaction { .. }
-                    | Statement::Rollback { .. }
-                    | Statement::Savepoint { .. }
-                    | Statement::ReleaseSavepoint { .. }
-            ),
+            Body::Standard(body) => match body.as_ref() {
+                query @ Statement::Query(_) => statements::behind_with(query).is_some(),
+                other => !matches!(
+                    other,
+                    Statement::Explain { .. }
+                        | Statement::Set(_)
+                        | Statement::ShowVariable { .. }
+                        | Statement::Reset(_)
+                        | Statement::Discard { .. }
+                        | Statement::StartTransaction { .. }
+                        | Statement::Rollback { .. }
+                        | Statement::Savepoint { .. }
+                        | Statement::ReleaseSavepoint { .. }
+                ),
+            },
         }
     }
 
@@ -291,7 +301,7 @@ impl Session {
 
     /// Plans a query.
     pub(super) async fn plan(&mut self, statement: Statement) -> SqlResult<LogicalPlan> {
-        let (state, plan) = self.plan_with_state(statement).await?;
+        let (state, plan) = Box::pin(self.plan_with_state(statement)).await?;
         drop(state);
         Ok(plan)
     }
@@ -299,7 +309,7 @@ impl Session {
     async fn plan_with_state(
         &mut self,
         mut statement: Statement,
-    ) -> SqlResult<(datafusion::execution::session_state::SessionState, LogicalPlan)> {
+    ) -> SqlResult<(SessionState, LogicalPlan)> {
         if let Statement::Explain { statement: inner, .. } = &statement
             && !matches!(**inner, Statement::Query(_))
         {
@@ -307,10 +317,35 @@ impl Session {
         }
         headings::give(&mut statement);
         let sources = bind::bind(&mut statement)?;
+        Box::pin(self.plan_bound(statement, sources, Vec::new())).await
+    }
+
+    /// Plans the query of a statement that changes a table.
+    pub(super) async fn plan_over(
+        &mut self,
+        mut statement: Statement,
+        target: bind::Target,
+        table: Arc<dyn TableProvider>,
+    ) -> SqlResult<LogicalPlan> {
+        let sources = bind::bind_over(&mut statement, Some(target))?;
+        let bound = vec![(bind::TARGET.to_owned(), table)];
+        let (state, plan) = Box::pin(self.plan_bound(statement, sources, bound)).await?;
+        drop(state);
+        Ok(plan)
+    }
+
+    async fn plan_bound(
+        &mut self,
+        statement: Statement,
+        sources: bind::Sources,
+        bound: Vec<tables::Keyed>,
+    ) -> SqlResult<(SessionState, LogicalPlan)> {
         let mut pins = self.pins();
-        let found = tables::find_all(self, &mut pins, sources, 0).await?;
+        let mut found = tables::find_all(self, &mut pins, sources, 0).await?;
+        found.extend(bound);
         let state = self.engine.state(&self.names, &self.ctx.actor, found)?;
-        let plan = state.statement_to_plan(Planned::Statement(Box::new(statement))).await?;
+        let planned = Planned::Statement(Box::new(statement));
+        let plan = Box::pin(state.statement_to_plan(planned)).await?;
         Ok((state, plan))
     }
 
@@ -323,7 +358,8 @@ impl Session {
 
     /// The rows of a plan.
     pub(super) async fn stream(&self, plan: LogicalPlan) -> SqlResult<RowStream> {
-        let state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
+        let mut state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
+        semantics::settle(&mut state, &plan)?;
         let stream = DataFrame::new(state, plan).execute_stream().await?;
         let columns = headings::strip(&stream.schema());
         let shown = move |batch: RecordBatch| {
@@ -363,7 +399,7 @@ pub(super) fn columns_of(plan: &LogicalPlan) -> SchemaRef {
     headings::strip(plan.schema().inner())
 }
 
-/// Puts values in place of parameters.
+/// Puts values in place of parameters, and settles the types of the plan.
 pub(super) fn with_values(plan: LogicalPlan, values: &[Value]) -> SqlResult<LogicalPlan> {
     let wanted = plan.get_parameter_names()?.len();
     if wanted > values.len() {
@@ -376,10 +412,10 @@ pub(super) fn with_values(plan: LogicalPlan, values: &[Value]) -> SqlResult<Logi
         ));
     }
     if wanted == 0 {
-        return Ok(plan);
+        return Ok(semantics::typed(plan)?);
     }
     let list = values.iter().cloned().map(Into::into).collect();
-    Ok(plan.with_param_values(ParamValues::List(list))?)
+    Ok(semantics::typed(plan.with_param_values(ParamValues::List(list))?)?)
 }
 
 /// The types of `$1`, `$2`, …: what the client said, what the plan needs, or else text.

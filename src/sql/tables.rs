@@ -23,6 +23,7 @@ use crate::base::ids::CommitId;
 use crate::base::limits::SQL_VIEW_DEPTH_MAX;
 use crate::base::name::{RefBase, RefExpr};
 use crate::catalog::address::ViewOf;
+use crate::iceberg::table::metadata::TableMetadata;
 use crate::version::content::ContentKind;
 
 /// The dialects of views that are run here. Text of another dialect could mean something else.
@@ -77,12 +78,22 @@ async fn find(
 
 /// A table to read.
 pub(super) async fn table(session: &Session, target: &Target) -> SqlResult<IcebergTable> {
+    let location = &target.relation.metadata_location;
+    let metadata = session.catalog().table_metadata(location).await?.metadata;
+    table_of(session, &metadata, target.snapshot)
+}
+
+/// A table to read, by its metadata.
+pub(super) fn table_of(
+    session: &Session,
+    metadata: &TableMetadata,
+    snapshot: Option<i64>,
+) -> SqlResult<IcebergTable> {
     let catalog = session.catalog();
-    let metadata = catalog.table_metadata(&target.relation.metadata_location).await?.metadata;
     let warehouse = &session.names.scope.warehouse;
     let policy = catalog.files().policy(warehouse, catalog.options())?;
     let reader = Arc::clone(&session.engine.reader);
-    IcebergTable::new(reader, policy, spec::table(&metadata)?, target.snapshot)
+    IcebergTable::new(reader, policy, spec::table(metadata)?, snapshot)
 }
 
 async fn view(
@@ -142,7 +153,8 @@ async fn view(
     let inner = session.within(inside(session, target, &version.default_namespace, at.is_some()));
     let found = find_all(&inner, pins, sources, depth + 1).await?;
     let state = session.engine.state(&inner.names, &session.ctx.actor, found)?;
-    let plan = state.statement_to_plan(Planned::Statement(Box::new(statement))).await?;
+    let planned = Planned::Statement(Box::new(statement));
+    let plan = Box::pin(state.statement_to_plan(planned)).await?;
     Ok(Arc::new(ViewTable::new(plan, Some(text))))
 }
 

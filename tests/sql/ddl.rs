@@ -6,7 +6,7 @@ use nunatak::catalog::address::{Scope, ViewOf};
 use nunatak::iceberg::table::metadata::TableMetadata;
 use nunatak::sql::error::SqlState;
 
-use crate::session::{Sql, fails, ok};
+use crate::console::{Sql, fails, ok};
 
 /// The metadata of a table in the namespace `default` of `main`.
 pub(crate) async fn metadata(sql: &Sql, name: &str) -> std::sync::Arc<TableMetadata> {

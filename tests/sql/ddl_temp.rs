@@ -2,7 +2,7 @@
 
 use nunatak::sql::error::SqlState;
 
-use crate::session::{Sql, fails, ok};
+use crate::console::{Sql, fails, ok};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_dbt_does_with_a_temporary_table() {

@@ -16,6 +16,7 @@ use nunatak::base::name::WarehouseName;
 use nunatak::iceberg::table::snapshot::{Snapshot, SnapshotRef};
 use nunatak::iceberg::table::update::TableUpdate;
 use nunatak::sql::error::{SqlError, SqlResult};
+use nunatak::sql::scan::deletes::DeletionCache;
 use nunatak::sql::scan::files::ManifestCache;
 use nunatak::sql::scan::provider::{IcebergTable, TableReader};
 use parquet::arrow::{ArrowWriter, PARQUET_FIELD_ID_META_KEY};
@@ -141,15 +142,27 @@ impl Lake {
         .await;
     }
 
+    /// What the tables of a server share.
+    pub(crate) fn reader(&self) -> Arc<TableReader> {
+        Arc::new(TableReader {
+            files: Arc::clone(self.catalog().files()),
+            manifests: ManifestCache::default(),
+            deletions: DeletionCache::default(),
+        })
+    }
+
     /// The table `t` as queries read it.
     pub(crate) async fn provider(&self) -> SqlResult<IcebergTable> {
-        let files = Arc::clone(self.catalog().files());
+        self.provider_with(&self.reader()).await
+    }
+
+    /// The same on a server that has read before.
+    pub(crate) async fn provider_with(&self, reader: &Arc<TableReader>) -> SqlResult<IcebergTable> {
         let warehouse = self.catalog().warehouse(&WarehouseName::parse("lake").unwrap()).unwrap();
-        let policy = files.policy(&warehouse, self.catalog().options()).unwrap();
-        let reader = TableReader { files, manifests: ManifestCache::default() };
+        let policy = reader.files.policy(&warehouse, self.catalog().options()).unwrap();
         let table = self.load().await;
         let metadata = nunatak::sql::spec::table(&table.metadata)?;
-        IcebergTable::new(Arc::new(reader), policy, metadata, None)
+        IcebergTable::new(Arc::clone(reader), policy, metadata, None)
     }
 }
 
@@ -180,6 +193,8 @@ pub(crate) fn context(partitions: usize) -> SessionContext {
     let mut config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(4);
     config.options_mut().execution.parquet.pushdown_filters = true;
     config.options_mut().execution.parquet.reorder_filters = true;
+    // Small files are shared out among partitions, too.
+    config.options_mut().optimizer.repartition_file_min_size = 1;
     SessionContext::new_with_config(config)
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use apache_iceberg::spec::{
-    self, DataContentType, DataFileFormat, Manifest, ManifestContentType, ManifestEntry,
-    ManifestEntryRef, ManifestFile, ManifestList,
+    self, DataContentType, DataFileFormat, FormatVersion, Manifest, ManifestContentType,
+    ManifestEntry, ManifestEntryRef, ManifestFile, ManifestList, ManifestStatus,
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 
+use super::deletes::index::DeleteIndex;
 use crate::base::limits::{MANIFEST_CACHE_BYTES, MANIFESTS_AT_ONCE};
 use crate::iceberg::io::Files;
 use crate::iceberg::location::LocationPolicy;
@@ -20,7 +21,18 @@ use crate::sql::spec::failure;
 pub struct LiveFile {
     /// Its place among the live files of the snapshot.
     pub index: u32,
+    /// Its partition spec.
+    pub spec_id: i32,
+    /// Its data sequence number, by which deletions apply to it.
+    pub sequence: Option<i64>,
     entry: ManifestEntryRef,
+}
+
+/// The live files of a snapshot.
+#[derive(Default, Debug)]
+pub(super) struct Live {
+    pub(super) files: Vec<LiveFile>,
+    pub(super) deletes: DeleteIndex,
 }
 
 impl std::ops::Deref for LiveFile {
@@ -83,25 +95,29 @@ async fn read(files: &Files, policy: &LocationPolicy, location: &str) -> SqlResu
     Ok(files.read(location).await?)
 }
 
-/// Finds the live data files of a snapshot.
+/// Finds the live files of a snapshot.
 ///
 /// # Errors
-/// `FeatureNotSupported` for rows deleted by delete files and for files that are not Parquet,
-/// `DataCorrupted` for manifests that cannot be read.
-pub async fn live_files(
+/// `FeatureNotSupported` for files that are not read, `DataCorrupted` for manifests that cannot be read.
+pub(super) async fn live_files(
     cache: &ManifestCache,
     files: &Files,
     policy: &LocationPolicy,
     table: &spec::TableMetadata,
     snapshot: &spec::Snapshot,
-) -> SqlResult<Vec<LiveFile>> {
+) -> SqlResult<Live> {
     let list = snapshot.manifest_list();
     if list.is_empty() {
         return Err(SqlError::unsupported("reading a snapshot without a manifest list"));
     }
     let bytes = read(files, policy, list).await?;
-    let list = ManifestList::parse_with_version(&bytes, table.format_version())
-        .map_err(|error| failure(&error))?;
+    // A table may have been upgraded since; snapshots of format version 1 have no sequence number.
+    let version = match snapshot.sequence_number() {
+        0 => FormatVersion::V1,
+        _ => table.format_version(),
+    };
+    let list =
+        ManifestList::parse_with_version(&bytes, version).map_err(|error| failure(&error))?;
     let mut pending = Vec::new();
     for manifest in list.consume_entries() {
         if manifest.has_added_files() || manifest.has_existing_files() {
@@ -113,29 +129,54 @@ pub async fn live_files(
     }
     let read: Vec<(ManifestFile, Arc<Manifest>)> =
         futures::stream::iter(pending).buffered(MANIFESTS_AT_ONCE).try_collect().await?;
-    let mut live = Vec::new();
+    let mut live = Live::default();
     for (file, manifest) in read {
-        let deletes = file.content == ManifestContentType::Deletes;
         for entry in manifest.entries().iter().filter(|entry| entry.is_alive()) {
-            check(entry, deletes)?;
-            policy.check(entry.file_path())?;
-            let index = u32::try_from(live.len()).map_err(|_| {
-                SqlError::new(SqlState::ProgramLimitExceeded, "the table has too many data files")
-            })?;
-            live.push(LiveFile { index, entry: Arc::clone(entry) });
+            check(entry)?;
+            let (spec_id, sequence) = (file.partition_spec_id, sequence(entry, &file));
+            let entry = Arc::clone(entry);
+            match (file.content, entry.content_type()) {
+                (ManifestContentType::Data, DataContentType::Data) => {
+                    policy.check(entry.file_path())?;
+                    let index = u32::try_from(live.files.len()).map_err(|_| {
+                        let message = "the table has too many data files";
+                        SqlError::new(SqlState::ProgramLimitExceeded, message)
+                    })?;
+                    live.files.push(LiveFile { index, spec_id, sequence, entry });
+                }
+                (ManifestContentType::Deletes, DataContentType::PositionDeletes)
+                | (ManifestContentType::Deletes, DataContentType::EqualityDeletes) => {
+                    live.deletes.add(table, entry, spec_id, sequence)?;
+                }
+                _ => return Err(misplaced(&entry, &file)),
+            }
         }
     }
     Ok(live)
 }
 
-fn check(entry: &ManifestEntryRef, deletes: bool) -> SqlResult<()> {
-    if deletes || entry.content_type() != DataContentType::Data {
-        return Err(SqlError::unsupported(
-            "reading a table with delete files (rows that another engine deleted by merge-on-read)",
-        )
-        .with_hint("rewrite the table's data files, or set write.delete.mode=copy-on-write"));
-    }
-    if entry.file_format() != DataFileFormat::Parquet {
+/// An entry's data sequence number. Only a new entry, or one from before sequence numbers, may leave it to
+/// the list.
+fn sequence(entry: &ManifestEntry, manifest: &ManifestFile) -> Option<i64> {
+    let inherits = entry.status() == ManifestStatus::Added || manifest.sequence_number == 0;
+    entry.sequence_number().or_else(|| inherits.then_some(manifest.sequence_number))
+}
+
+fn misplaced(entry: &ManifestEntry, manifest: &ManifestFile) -> SqlError {
+    SqlError::new(
+        SqlState::DataCorrupted,
+        format!(
+            "the manifest {} is of {} and holds {}, which is not",
+            manifest.manifest_path,
+            manifest.content,
+            entry.file_path()
+        ),
+    )
+}
+
+fn check(entry: &ManifestEntry) -> SqlResult<()> {
+    let data = entry.content_type() == DataContentType::Data;
+    if data && entry.file_format() != DataFileFormat::Parquet {
         return Err(SqlError::unsupported(format_args!(
             "reading {}, which is {:?} and not Parquet,",
             entry.file_path(),

@@ -5,6 +5,8 @@
 //! ([`adapter`]), never by name or position.
 
 pub mod adapter;
+mod defaults;
+pub mod deletes;
 pub mod files;
 pub mod provider;
 mod row_ids;

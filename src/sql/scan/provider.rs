@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
@@ -19,10 +20,13 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::adapter::FieldIdAdapterFactory;
-use super::files::{LiveFile, ManifestCache, live_files};
+use super::defaults::Defaults;
+use super::deletes::selection::Selection;
+use super::deletes::{self, DeletionCache, Loaded};
+use super::files::{Live, LiveFile, ManifestCache, live_files};
 use super::row_ids::{self, Layout, RowIdsExec, WholeFile};
 use super::statistics;
 use crate::iceberg::io::Files;
@@ -37,10 +41,12 @@ pub struct TableReader {
     pub files: Arc<crate::catalog::files::TableFiles>,
     /// Manifests in memory.
     pub manifests: ManifestCache,
+    /// What is left of data files that rows were deleted from, in memory.
+    pub deletions: DeletionCache,
 }
 
 impl TableReader {
-    fn io(&self) -> &Files {
+    pub(super) fn io(&self) -> &Files {
         self.files.io()
     }
 }
@@ -48,8 +54,8 @@ impl TableReader {
 /// A table at one snapshot. Clones share what was read of it.
 #[derive(Clone, Debug)]
 pub struct IcebergTable {
-    reader: Arc<TableReader>,
-    policy: LocationPolicy,
+    pub(super) reader: Arc<TableReader>,
+    pub(super) policy: LocationPolicy,
     metadata: Arc<spec::TableMetadata>,
     snapshot: Option<i64>,
     /// The table's columns.
@@ -57,7 +63,9 @@ pub struct IcebergTable {
     /// The same, and row identities if they are asked for.
     schema: SchemaRef,
     row_ids: bool,
-    live: Arc<OnceCell<Vec<LiveFile>>>,
+    live: Arc<OnceCell<Live>>,
+    /// What was read of delete files.
+    pub(super) deletions: Arc<Mutex<Loaded>>,
     /// The only live files to read.
     only: Option<Arc<BTreeSet<u32>>>,
 }
@@ -98,6 +106,7 @@ impl IcebergTable {
             snapshot: snapshot.or_else(|| metadata.current_snapshot_id()),
             metadata,
             live: Arc::default(),
+            deletions: Arc::default(),
             only: None,
         })
     }
@@ -126,37 +135,35 @@ impl IcebergTable {
     /// The live data files of the snapshot; a file's index is its place here.
     ///
     /// # Errors
-    /// As [`live_files`].
+    /// `FeatureNotSupported` for files that are not read, `DataCorrupted` for manifests that cannot be read.
     pub async fn live(&self) -> SqlResult<&[LiveFile]> {
+        Ok(&self.all_live().await?.files)
+    }
+
+    /// The live files, delete files included.
+    async fn all_live(&self) -> SqlResult<&Live> {
         let live = self.live.get_or_try_init(|| async {
             let Some(snapshot) = self.snapshot.and_then(|id| self.metadata.snapshot_by_id(id))
             else {
-                return Ok(Vec::new());
+                return Ok(Live::default());
             };
             let reader = &self.reader;
             live_files(&reader.manifests, reader.io(), &self.policy, &self.metadata, snapshot).await
         });
-        Ok(live.await?.as_slice())
+        live.await
     }
 
-    fn adapter(&self) -> FieldIdAdapterFactory {
+    /// How columns of data files are found.
+    pub(super) fn adapter(&self) -> FieldIdAdapterFactory {
         let mapping = self.metadata.properties().get("schema.name-mapping.default");
-        let defaulted: BTreeSet<i32> = self
-            .metadata
-            .current_schema()
-            .as_struct()
-            .fields()
-            .iter()
-            .filter(|field| field.initial_default.is_some())
-            .map(|field| field.id)
-            .collect();
         FieldIdAdapterFactory {
             name_mapping: mapping.and_then(|json| statistics::name_mapping(json)),
-            defaulted,
+            defaults: Defaults::of(&self.metadata),
+            complete: false,
         }
     }
 
-    /// The files that may hold rows that match.
+    /// The files that may hold rows that match, before deletions.
     async fn candidates(
         &self,
         predicate: Option<&Arc<dyn PhysicalExpr>>,
@@ -170,26 +177,62 @@ impl IcebergTable {
         Ok(statistics::prune(live, known, predicate, &self.schema))
     }
 
-    /// A file as DataFusion takes it, and the object store that it lies in.
-    fn partitioned(
+    /// Looks up what is left of files, and leaves out those of which nothing is.
+    async fn remaining(
         &self,
         state: &dyn Session,
-        file: &LiveFile,
+        files: Vec<(LiveFile, Arc<Statistics>)>,
+    ) -> SqlResult<Vec<Remaining>> {
+        let index = &self.all_live().await?.deletes;
+        let live = files.iter().map(|(file, _)| file);
+        let selections = deletes::selections(self, state, index, live).await?;
+        let remaining = files.into_iter().map(|(file, known)| {
+            let selection = selections.get(&file.index).map(Arc::clone);
+            let known = match &selection {
+                Some(selection) => Arc::new(statistics::after_deletions(&known, selection.rows())),
+                None => known,
+            };
+            Remaining { file, known, selection }
+        });
+        let some = |file: &Remaining| file.selection.as_ref().is_none_or(|left| left.rows() > 0);
+        Ok(remaining.filter(some).collect())
+    }
+
+    /// A file as DataFusion takes it, and the object store that it lies in.
+    pub(super) fn locate(
+        &self,
+        state: &dyn Session,
+        path: &str,
+        size: u64,
     ) -> SqlResult<(ObjectStoreUrl, PartitionedFile)> {
-        let object = self.reader.io().object_at(file.file_path())?;
+        let object = self.reader.io().object_at(path)?;
         let url = ObjectStoreUrl::parse(&object.store_url)?;
-        let mut wanted = PartitionedFile::new(String::new(), file.file_size_in_bytes());
+        let mut wanted = PartitionedFile::new(String::new(), size);
         wanted.object_meta.location = object.path;
         state.runtime_env().register_object_store(url.as_ref(), object.store);
         Ok((url, wanted))
     }
 
-    /// How the table's columns are read from Parquet files.
-    fn source(&self, state: &dyn Session) -> ParquetSource {
+    /// The same for a data file, with the rows to leave out.
+    fn partitioned(
+        &self,
+        state: &dyn Session,
+        wanted: &Remaining,
+    ) -> SqlResult<(ObjectStoreUrl, PartitionedFile)> {
+        let (path, size) = (wanted.file.file_path(), wanted.file.file_size_in_bytes());
+        let (url, mut file) = self.locate(state, path, size)?;
+        if let Some(selection) = &wanted.selection {
+            file.extensions = Some(Arc::<ParquetAccessPlan>::clone(&selection.access));
+        }
+        Ok((url, file))
+    }
+
+    /// How these columns are read from Parquet files.
+    pub(super) fn source(&self, state: &dyn Session, columns: SchemaRef) -> ParquetSource {
         let mut options = state.default_table_options().parquet;
         // Spark writes timestamps of 96 bits; as nanoseconds they would overflow outside of 1677–2262.
         options.global.coerce_int96 = Some("us".to_owned());
-        ParquetSource::new(Arc::clone(&self.columns)).with_table_parquet_options(options)
+        ParquetSource::new(columns).with_table_parquet_options(options)
     }
 
     /// Reads whole files and says where each row stands.
@@ -197,16 +240,17 @@ impl IcebergTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        files: &[(LiveFile, Arc<Statistics>)],
+        files: &[Remaining],
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let layout = Layout::new(&self.schema, projection)?;
         let mut whole = Vec::with_capacity(files.len());
-        for (file, _) in files {
-            let (store, wanted) = self.partitioned(state, file)?;
-            whole.push(WholeFile { index: file.index, store, file: wanted, live: None });
+        for wanted in files {
+            let (store, file) = self.partitioned(state, wanted)?;
+            let live = wanted.selection.as_ref().map(|selection| Arc::clone(&selection.live));
+            whole.push(WholeFile { index: wanted.file.index, store, file, live });
         }
         // The store is set for each file when it is opened.
-        let source = Arc::new(self.source(state));
+        let source = Arc::new(self.source(state, Arc::clone(&self.columns)));
         let template = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
             .with_expr_adapter(Some(Arc::new(self.adapter())))
             .with_projection_indices(Some(layout.data().to_vec()))?
@@ -220,15 +264,16 @@ impl IcebergTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        files: Vec<(LiveFile, Arc<Statistics>)>,
+        files: &[Remaining],
         predicate: Option<Arc<dyn PhysicalExpr>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let summary = statistics::summary(&files, &self.schema);
+        let known: Vec<&Statistics> = files.iter().map(|file| file.known.as_ref()).collect();
+        let summary = statistics::summary(&known, &self.schema);
         let mut store: Option<ObjectStoreUrl> = None;
         let mut found = Vec::with_capacity(files.len());
-        for (file, known) in files {
-            let (url, wanted) = self.partitioned(state, &file)?;
+        for wanted in files {
+            let (url, file) = self.partitioned(state, wanted)?;
             if store.as_ref().is_some_and(|store| *store != url) {
                 return Err(SqlError::unsupported(
                     "reading a table whose data files lie in several object stores",
@@ -236,7 +281,7 @@ impl IcebergTable {
                 .into());
             }
             store = Some(url);
-            found.push(wanted.with_statistics(known));
+            found.push(file.with_statistics(Arc::clone(&wanted.known)));
         }
         let Some(store) = store else {
             let schema = match projection {
@@ -245,7 +290,8 @@ impl IcebergTable {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         };
-        let mut source = self.source(state).with_enable_page_index(true);
+        let source = self.source(state, Arc::clone(&self.columns));
+        let mut source = source.with_enable_page_index(true);
         if let Some(predicate) = predicate {
             source = source.with_predicate(predicate);
         }
@@ -259,6 +305,13 @@ impl IcebergTable {
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
+}
+
+/// A data file, and the rows that are left of it if some were deleted.
+struct Remaining {
+    file: LiveFile,
+    known: Arc<Statistics>,
+    selection: Option<Arc<Selection>>,
 }
 
 #[async_trait]
@@ -292,26 +345,37 @@ impl TableProvider for IcebergTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let predicate = predicate(state, filters, &self.schema)?;
         let mut files = self.candidates(predicate.as_ref()).await?;
+        if let Some(limit) = limit.filter(|_| filters.is_empty() && !self.row_ids) {
+            files.truncate(self.enough(&files, limit).await?);
+        }
+        let files = self.remaining(state, files).await?;
         if self.row_ids {
             return self.scan_with_row_ids(state, projection, &files);
         }
-        if let Some(limit) = limit.filter(|_| filters.is_empty()) {
-            files.truncate(enough(&files, limit));
-        }
-        self.scan_rows(state, projection, files, predicate, limit)
+        self.scan_rows(state, projection, &files, predicate, limit)
     }
 }
 
-/// How many files hold this many rows, unless they are filtered.
-fn enough(files: &[(LiveFile, Arc<Statistics>)], limit: usize) -> usize {
-    let mut rows = 0_u64;
-    for (at, (file, _)) in files.iter().enumerate() {
-        if rows >= limit as u64 {
-            return at;
+impl IcebergTable {
+    /// How many files surely hold this many rows, unless they are filtered. Rows of files that deletions
+    /// may apply to do not count.
+    async fn enough(
+        &self,
+        files: &[(LiveFile, Arc<Statistics>)],
+        limit: usize,
+    ) -> SqlResult<usize> {
+        let index = &self.all_live().await?.deletes;
+        let mut rows = 0_u64;
+        for (at, (file, _)) in files.iter().enumerate() {
+            if rows >= limit as u64 {
+                return Ok(at);
+            }
+            if index.applied(file)?.is_empty() {
+                rows = rows.saturating_add(file.record_count());
+            }
         }
-        rows = rows.saturating_add(file.record_count());
+        Ok(files.len())
     }
-    files.len()
 }
 
 fn predicate(

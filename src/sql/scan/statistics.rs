@@ -119,17 +119,22 @@ pub(super) fn prune(
     }
 }
 
+/// What is known of a file once rows were deleted from it: nothing for sure, so that no question about the
+/// rows is answered from it.
+pub(super) fn after_deletions(known: &Statistics, rows: u64) -> Statistics {
+    let mut known = known.clone().to_inexact();
+    known.num_rows = Precision::Inexact(usize::try_from(rows).unwrap_or(usize::MAX));
+    known
+}
+
 /// What is known of all files together.
-pub(super) fn summary(files: &[(LiveFile, Arc<Statistics>)], schema: &SchemaRef) -> Statistics {
-    let rows = files
-        .iter()
-        .try_fold(0_usize, |sum, (_, known)| sum.checked_add(*known.num_rows.get_value()?));
+pub(super) fn summary(files: &[&Statistics], schema: &SchemaRef) -> Statistics {
     let bytes = files
         .iter()
-        .filter_map(|(_, known)| known.total_byte_size.get_value())
+        .filter_map(|known| known.total_byte_size.get_value())
         .fold(0_usize, |sum, bytes| sum.saturating_add(*bytes));
     Statistics {
-        num_rows: rows.map_or(Precision::Absent, Precision::Exact),
+        num_rows: total(files.iter().map(|known| &known.num_rows)),
         total_byte_size: Precision::Inexact(bytes),
         column_statistics: (0..schema.fields().len())
             .map(|column| of_column(files, column))
@@ -137,12 +142,21 @@ pub(super) fn summary(files: &[(LiveFile, Arc<Statistics>)], schema: &SchemaRef)
     }
 }
 
-fn of_column(files: &[(LiveFile, Arc<Statistics>)], column: usize) -> ColumnStatistics {
+/// A sum, exact if all of it is.
+fn total<'a>(mut counts: impl Iterator<Item = &'a Precision<usize>>) -> Precision<usize> {
+    counts
+        .try_fold(Precision::Exact(0_usize), |sum, count| {
+            let total = sum.get_value()?.checked_add(*count.get_value()?)?;
+            let exact = sum.is_exact()? && count.is_exact()?;
+            Some(if exact { Precision::Exact(total) } else { Precision::Inexact(total) })
+        })
+        .unwrap_or(Precision::Absent)
+}
+
+fn of_column(files: &[&Statistics], column: usize) -> ColumnStatistics {
     let columns: Vec<&ColumnStatistics> =
-        files.iter().filter_map(|(_, known)| known.column_statistics.get(column)).collect();
-    let nulls = columns
-        .iter()
-        .try_fold(0_usize, |sum, column| sum.checked_add(*column.null_count.get_value()?));
+        files.iter().filter_map(|known| known.column_statistics.get(column)).collect();
+    let nulls = total(columns.iter().map(|column| &column.null_count));
     let bound = |of: fn(&ColumnStatistics) -> &Precision<ScalarValue>, greatest: bool| {
         let mut found: Option<ScalarValue> = None;
         for column in &columns {
@@ -161,7 +175,7 @@ fn of_column(files: &[(LiveFile, Arc<Statistics>)], column: usize) -> ColumnStat
         found
     };
     ColumnStatistics {
-        null_count: nulls.map_or(Precision::Absent, Precision::Exact),
+        null_count: nulls,
         min_value: bound(|column| &column.min_value, false)
             .map_or(Precision::Absent, Precision::Inexact),
         max_value: bound(|column| &column.max_value, true)

@@ -1,7 +1,7 @@
 //! Statements that change something. Each is one commit on one branch; what is not carried out says so.
 
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, Statement, TableObject};
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, SetExpr, Statement, With};
 
 pub(super) use self::copy::{CopyTarget, check_copied, copy_rows, copy_target};
 pub(super) use self::rows::column_at as column_place;
@@ -13,6 +13,7 @@ use super::syntax::own::OwnStatement;
 use crate::base::error::ErrorKind;
 
 mod alter;
+pub(super) mod change;
 mod columns;
 mod comment;
 mod copy;
@@ -27,10 +28,23 @@ mod temp_rows;
 mod upkeep;
 mod view;
 
-/// Carries out a statement that is no query.
+/// The statement that a query with `WITH` stands before, and the clause.
+pub(super) fn behind_with(statement: &Statement) -> Option<(&Statement, Option<&With>)> {
+    let Statement::Query(query) = statement else { return None };
+    match query.body.as_ref() {
+        SetExpr::Insert(inner)
+        | SetExpr::Update(inner)
+        | SetExpr::Delete(inner)
+        | SetExpr::Merge(inner) => Some((inner, query.with.as_ref())),
+        _ => None,
+    }
+}
+
+/// Carries out a statement that is no query, with the `WITH` clause that stood before it.
 pub(super) async fn execute(
     session: &mut Session,
     statement: &Statement,
+    with: Option<&With>,
     values: &[Value],
 ) -> SqlResult<Outcome> {
     match statement {
@@ -43,23 +57,20 @@ pub(super) async fn execute(
             other => Err(SqlError::unsupported(format_args!("DROP {other}"))),
         },
         Statement::CreateTable(create) => table::create(session, create, values).await,
-        Statement::Insert(insert) => {
-            if let TableObject::TableName(name) = &insert.table
-                && let Some((name, table)) = temp::named(session, name)?
-            {
-                rows::refuse_options(insert)?;
-                return temp::insert(session, name, &table, insert, values).await;
+        Statement::Insert(insert) => match temp_rows::inserted(session, insert)? {
+            Some((name, table)) => {
+                temp_rows::insert(session, name, &table, insert, with, values).await
             }
-            rows::insert(session, insert, values).await
+            None => rows::insert(session, insert, with, values).await,
+        },
+        Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
+            match temp_rows::changed(session, statement)? {
+                Some((name, table)) => {
+                    temp_rows::change(session, name, &table, statement, with, values).await
+                }
+                None => change::execute(session, statement, with, values).await,
+            }
         }
-        Statement::Delete(delete) => match temp_rows::deleted(session, delete)? {
-            Some((name, table)) => temp_rows::delete(session, name, &table, delete, values).await,
-            None => Err(unsupported(statement)),
-        },
-        Statement::Update(update) => match temp_rows::updated(session, update)? {
-            Some((name, table)) => temp_rows::update(session, name, &table, update, values).await,
-            None => Err(unsupported(statement)),
-        },
         Statement::Truncate(truncate) => {
             if let [one] = truncate.table_names.as_slice()
                 && let Some((name, table)) = temp::named(session, &one.name)?
@@ -123,10 +134,21 @@ pub(super) const fn own_changes(statement: &OwnStatement) -> bool {
 
 /// The shape of a statement that is no query.
 pub(super) async fn describe(
-    _session: &mut Session,
-    _statement: &Statement,
+    session: &mut Session,
+    statement: &Statement,
+    with: Option<&With>,
     hints: &[Option<DataType>],
 ) -> SqlResult<Description> {
+    if let Some(described) = temp_rows::describe(session, statement, with, hints).await? {
+        return Ok(described);
+    }
+    match statement {
+        Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
+            return change::describe(session, statement, with, hints).await;
+        }
+        Statement::Insert(insert) => return rows::describe(session, insert, with, hints).await,
+        _ => {}
+    }
     let parameters = hints.iter().map(|hint| hint.clone().unwrap_or(DataType::Utf8)).collect();
     Ok(Description { parameters, columns: None })
 }

@@ -35,15 +35,19 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         SqlState::SyntaxError
         | SqlState::InvalidParameterValue
         | SqlState::DataException
+        | SqlState::NumericValueOutOfRange
+        | SqlState::DivisionByZero
+        | SqlState::InvalidTextRepresentation
+        | SqlState::InvalidDatetimeFormat
+        | SqlState::DatetimeFieldOverflow
+        | SqlState::CardinalityViolation
+        | SqlState::GroupingError
+        | SqlState::AmbiguousColumn
         | SqlState::UndefinedTable
         | SqlState::UndefinedColumn
         | SqlState::DuplicateColumn
         | SqlState::InvalidTableDefinition
-        | SqlState::InvalidTextRepresentation
-        | SqlState::NumericValueOutOfRange
         | SqlState::BadCopyFileFormat
-        | SqlState::InvalidDatetimeFormat
-        | SqlState::DatetimeFieldOverflow
         | SqlState::CharacterNotInRepertoire
         | SqlState::UndefinedFunction
         | SqlState::InvalidSchemaName
@@ -55,7 +59,6 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::InvalidTransactionState
         | SqlState::NoActiveTransaction
         | SqlState::InvalidSavepoint
-        | SqlState::CardinalityViolation
         | SqlState::InFailedTransaction => ErrorKind::InvalidInput,
         SqlState::InvalidCatalogName => ErrorKind::NotFound(Entity::Warehouse),
         SqlState::FeatureNotSupported => ErrorKind::Unsupported,

@@ -1,0 +1,270 @@
+//! Aggregates whose results PostgreSQL gives other types: `sum` of `bigint` and `avg` of whole numbers are
+//! numeric, so they do not wrap around and lose no digits.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::functions_aggregate::average::avg_udaf;
+use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF,
+    SetMonotonicity, Signature, Volatility,
+};
+
+use super::error::{SqlError, SqlState};
+
+/// Digits after the point that an average is computed with, at least; four more are in its result.
+const AVERAGE_SCALE: i8 = 12;
+const DIGITS: u8 = 38;
+
+/// The aggregates that replace the planner's own of the same names.
+pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
+    let numeric = |inner: Arc<AggregateUDF>, argument| {
+        let signature = Signature::user_defined(Volatility::Immutable);
+        Arc::new(AggregateUDF::from(Numeric { inner, argument, signature }))
+    };
+    vec![numeric(sum_udaf(), Argument::Sum), numeric(avg_udaf(), Argument::Average)]
+}
+
+/// Of which aggregate a value is the argument.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Argument {
+    Sum,
+    Average,
+}
+
+impl Argument {
+    /// The type that an argument is cast to; `None` for one that cannot be added up.
+    fn of(self, data_type: &DataType) -> Option<DataType> {
+        let numeric = |precision: u8, scale: i8| {
+            // A scale below zero stands for zeros before the point.
+            let (precision, scale) = if scale < 0 {
+                (precision.saturating_add(scale.unsigned_abs()).min(DIGITS), 0)
+            } else {
+                (precision.min(DIGITS), scale)
+            };
+            if self == Self::Sum {
+                return DataType::Decimal128(precision, scale);
+            }
+            let whole = precision.saturating_sub(scale.unsigned_abs());
+            let room = DIGITS.saturating_sub(whole).saturating_sub(4);
+            let room = i8::try_from(room).unwrap_or_default();
+            let scale = scale.max(AVERAGE_SCALE.min(room));
+            DataType::Decimal128((whole + scale.unsigned_abs()).min(DIGITS), scale)
+        };
+        Some(match data_type {
+            // The same type comes out when it is asked again: a `bigint` would become a numeric then.
+            DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::Null => match self {
+                Self::Sum => DataType::Int32,
+                Self::Average => numeric(10, 0),
+            },
+            DataType::Int64 | DataType::UInt32 => numeric(19, 0),
+            DataType::UInt64 => numeric(20, 0),
+            DataType::Decimal32(precision, scale)
+            | DataType::Decimal64(precision, scale)
+            | DataType::Decimal128(precision, scale) => numeric(*precision, *scale),
+            DataType::Float16 | DataType::Float32 | DataType::Float64 => DataType::Float64,
+            DataType::Duration(unit) => DataType::Duration(*unit),
+            DataType::Dictionary(_, values) => return self.of(values),
+            _ => return None,
+        })
+    }
+}
+
+/// One of the planner's aggregates over an argument of another type.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Numeric {
+    inner: Arc<AggregateUDF>,
+    argument: Argument,
+    signature: Signature,
+}
+
+impl AggregateUDFImpl for Numeric {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        let undefined = || {
+            let shown: Vec<String> = arg_types.iter().map(super::operators::type_name).collect();
+            SqlError::new(
+                SqlState::UndefinedFunction,
+                format!("function {}({}) does not exist", self.name(), shown.join(", ")),
+            )
+        };
+        let [one] = arg_types else { return Err(undefined().into()) };
+        Ok(vec![self.argument.of(one).ok_or_else(undefined)?])
+    }
+
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        match arg_types {
+            [DataType::Int32] => Ok(DataType::Int64),
+            _ => self.inner.return_type(arg_types),
+        }
+    }
+
+    fn aliases(&self) -> &[String] {
+        self.inner.aliases()
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        let widened = widened(&args);
+        let inner = self.inner.accumulator(args)?;
+        Ok(if widened { Box::new(Widened(inner)) } else { inner })
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        self.inner.state_fields(args)
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+        self.inner.groups_accumulator_supported(args)
+    }
+
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
+        let widened = widened(&args);
+        let inner = self.inner.create_groups_accumulator(args)?;
+        Ok(if widened { Box::new(WidenedGroups(inner)) } else { inner })
+    }
+
+    fn create_sliding_accumulator(
+        &self,
+        args: AccumulatorArgs<'_>,
+    ) -> Result<Box<dyn Accumulator>> {
+        let widened = widened(&args);
+        let inner = self.inner.create_sliding_accumulator(args)?;
+        Ok(if widened { Box::new(Widened(inner)) } else { inner })
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        self.inner.order_sensitivity()
+    }
+
+    fn reverse_expr(&self) -> ReversedUDAF {
+        match self.inner.reverse_udf() {
+            ReversedUDAF::NotSupported => ReversedUDAF::NotSupported,
+            ReversedUDAF::Identical | ReversedUDAF::Reversed(_) => ReversedUDAF::Identical,
+        }
+    }
+
+    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
+        self.inner.inner().set_monotonicity(data_type)
+    }
+
+    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
+        self.inner.default_value(data_type)
+    }
+}
+
+fn widened(args: &AccumulatorArgs<'_>) -> bool {
+    args.expr_fields.first().is_some_and(|field| *field.data_type() == DataType::Int32)
+}
+
+fn wide(values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
+    values.iter().map(|values| Ok(cast(values, &DataType::Int64)?)).collect()
+}
+
+/// Adds up `integer` as `bigint`.
+#[derive(Debug)]
+struct Widened(Box<dyn Accumulator>);
+
+impl Accumulator for Widened {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.0.update_batch(&wide(values)?)
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.0.retract_batch(&wide(values)?)
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        self.0.supports_retract_batch()
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.0.merge_batch(states)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.0.state()
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        self.0.evaluate()
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+}
+
+/// Adds up groups of `integer` as `bigint`.
+struct WidenedGroups(Box<dyn GroupsAccumulator>);
+
+impl GroupsAccumulator for WidenedGroups {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        opt_filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.0.update_batch(&wide(values)?, group_indices, opt_filter, total_num_groups)
+    }
+
+    fn merge_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        opt_filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.0.merge_batch(values, group_indices, opt_filter, total_num_groups)
+    }
+
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        opt_filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        self.0.convert_to_state(&wide(values)?, opt_filter)
+    }
+
+    fn supports_convert_to_state(&self) -> bool {
+        self.0.supports_convert_to_state()
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        self.0.evaluate(emit_to)
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        self.0.state(emit_to)
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+}

@@ -1,0 +1,125 @@
+//! What makes the planner one of PostgreSQL's dialect: its operators, functions, rules, in their order.
+
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
+use datafusion::common::{DFSchema, NullEquality, Result};
+use datafusion::execution::FunctionRegistry as _;
+use datafusion::execution::session_state::SessionState;
+use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
+use datafusion::functions_aggregate::variance::var_samp_udaf;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawWindowExpr};
+use datafusion::logical_expr::{Expr, LogicalPlan, Operator, ScalarUDF};
+use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
+use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
+
+use super::casts::Casts;
+use super::comparisons::Comparisons;
+use super::operators::planner::Operators;
+use super::single_row::SingleRow;
+use super::{aggregates, arrays, comparisons, extract, zones};
+
+/// The rules, those that need the types as they were written before the one that settles types.
+pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    vec![
+        Arc::new(SingleRow::new()),
+        Arc::new(Comparisons::new()),
+        Arc::new(ResolveGroupingFunction::new()),
+        Arc::new(TypeCoercion::new()),
+        Arc::new(Casts),
+    ]
+}
+
+/// A plan whose types are settled, as they are when it runs.
+///
+/// # Errors
+/// For types that do not go together.
+pub(super) fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let analyzer = Analyzer::with_rules(rules());
+    analyzer.execute_and_check(plan, &ConfigOptions::default(), |_, _| {})
+}
+
+/// Switches off what would answer this plan wrongly: a join for which nulls are equal tells the scan of
+/// one side which values the other has, and that filter leaves out nulls.
+///
+/// # Errors
+/// None for a plan that can be walked.
+pub(super) fn settle(state: &mut SessionState, plan: &LogicalPlan) -> Result<()> {
+    let mut equal = false;
+    plan.apply_with_subqueries(|plan| {
+        equal |= matches!(plan, LogicalPlan::Join(join)
+            if join.null_equality == NullEquality::NullEqualsNull);
+        plan.apply_expressions(|expr| {
+            equal |= expr.exists(|expr| {
+                Ok(matches!(expr, Expr::BinaryExpr(binary)
+                    if binary.op == Operator::IsNotDistinctFrom))
+            })?;
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    if equal {
+        let options = state.config_mut().options_mut();
+        options.optimizer.enable_join_dynamic_filter_pushdown = false;
+    }
+    Ok(())
+}
+
+/// Registers functions, under names that the planner knows for others or not at all.
+pub(super) fn register(state: &mut SessionState) -> Result<()> {
+    for function in aggregates::functions() {
+        state.register_udaf(function)?;
+    }
+    let named = |function: Arc<datafusion::logical_expr::AggregateUDF>, name| {
+        Arc::new(function.as_ref().clone().with_aliases([name]))
+    };
+    state.register_udaf(named(var_samp_udaf(), "variance"))?;
+    state.register_udaf(named(bool_and_udaf(), "every"))?;
+    state.register_udf(extract::date_part())?;
+    state.register_udf(zones::timezone())?;
+    state.register_udf(arrays::has_null())?;
+    state.register_udf(comparisons::octet_length())?;
+    if let Some(remainder) = Operators::new().remainder() {
+        state.register_udf(Arc::new(remainder.as_ref().clone().with_aliases(["mod"])))?;
+    }
+    // Both names of the one that is replaced: functions are registered again by their own names,
+    // whatever name found them.
+    let remove = datafusion::functions_nested::remove::array_remove_all_udf();
+    let remove = remove.as_ref().clone().with_aliases(["array_remove", "list_remove"]);
+    state.register_udf(Arc::new(remove))?;
+    let signum = datafusion::functions::math::signum();
+    state.register_udf(Arc::new(signum.as_ref().clone().with_aliases(["sign"])))?;
+    Ok(())
+}
+
+/// Plans what PostgreSQL does in its own way.
+#[derive(Debug)]
+pub(super) struct Semantics {
+    operators: Operators,
+    extract: Arc<ScalarUDF>,
+}
+
+impl Default for Semantics {
+    fn default() -> Self {
+        Self { operators: Operators::new(), extract: extract::extract() }
+    }
+}
+
+impl ExprPlanner for Semantics {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        self.operators.plan_binary_op(expr, schema)
+    }
+
+    fn plan_window(&self, expr: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>> {
+        self.operators.plan_window(expr)
+    }
+
+    fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(self.extract.call(args)))
+    }
+}

@@ -1,0 +1,162 @@
+//! `MERGE INTO table USING source ON … WHEN …`
+//!
+//! The source is joined to the table; how depends on which rows without a partner some clause asks for. A
+//! row of the table that two rows of the source would change is an error, as the standard says.
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Join, JoinConstraint, JoinOperator, Merge, MergeAction, MergeClause,
+    MergeClauseKind, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr, SelectItem, TableAlias,
+    TableFactor, TableWithJoins, Value, WildcardAdditionalOptions,
+};
+
+use super::query::{Clause, NewValue, Selected, both, item, qualified, query};
+use super::update::{assigned_values, new_value};
+use super::{Action, Change, Changed, Matches, target};
+use crate::sql::bind::{folded, parts_of};
+use crate::sql::error::{SqlError, SqlResult};
+use crate::sql::scan::ROW_POSITION;
+use crate::sql::session::Session;
+use crate::sql::statements::rows::column_at;
+
+/// The column that is there in rows with a source.
+const SOURCE: &str = "\u{1f}source";
+
+pub(super) async fn prepare(session: &Session, merge: &Merge) -> SqlResult<Change> {
+    let Merge { optimizer_hint: None, table, source, on, clauses, output: None, .. } = merge else {
+        return Err(SqlError::unsupported("this form of MERGE"));
+    };
+    let (changed, bound) = target(session, table).await?;
+    let asks = |wanted: fn(&MergeClauseKind) -> bool| {
+        clauses.iter().any(|clause| wanted(&clause.clause_kind))
+    };
+    let without_target = asks(is_not_matched);
+    let without_source = asks(|kind| matches!(kind, MergeClauseKind::NotMatchedBySource));
+    let (source, marker) = if without_source { marked(source)? } else { (source.clone(), None) };
+    let constraint = JoinConstraint::On((**on).clone());
+    let join_operator = match (without_target, without_source) {
+        (false, false) => JoinOperator::Inner(constraint),
+        (true, false) => JoinOperator::RightOuter(constraint),
+        (false, true) => JoinOperator::LeftOuter(constraint),
+        (true, true) => JoinOperator::FullOuter(constraint),
+    };
+    let join = Join { relation: source, global: false, join_operator };
+    let from = vec![TableWithJoins { relation: bound, joins: vec![join] }];
+    let clauses = clauses
+        .iter()
+        .map(|clause| self::clause(clause, &changed, marker.as_ref()))
+        .collect::<SqlResult<Vec<_>>>()?;
+    let selected = Selected::new(&changed, from, None, clauses);
+    Ok(Change { changed, selected, matches: Matches::One, tag: "MERGE" })
+}
+
+const fn is_not_matched(kind: &MergeClauseKind) -> bool {
+    matches!(kind, MergeClauseKind::NotMatched | MergeClauseKind::NotMatchedByTarget)
+}
+
+/// The source with one more column, which tells its rows from those that a join makes up.
+fn marked(source: &TableFactor) -> SqlResult<(TableFactor, Option<Ident>)> {
+    let alias = match source {
+        TableFactor::Table { alias: Some(alias), .. }
+        | TableFactor::Derived { alias: Some(alias), .. } => folded(&alias.name),
+        TableFactor::Table { name, .. } => parts_of(name)?.pop().unwrap_or_default(),
+        _ => return Err(SqlError::unsupported("a source of MERGE without a name")),
+    };
+    let alias = Ident::with_quote('"', alias);
+    let items = vec![
+        SelectItem::Wildcard(WildcardAdditionalOptions::default()),
+        item(Expr::value(Value::Boolean(true)), SOURCE),
+    ];
+    let from = vec![TableWithJoins { relation: source.clone(), joins: Vec::new() }];
+    let derived = TableFactor::Derived {
+        lateral: false,
+        subquery: Box::new(query(items, from, None)),
+        alias: Some(TableAlias { explicit: true, name: alias.clone(), columns: Vec::new() }),
+        sample: None,
+    };
+    Ok((derived, Some(alias)))
+}
+
+fn clause(clause: &MergeClause, changed: &Changed, source: Option<&Ident>) -> SqlResult<Clause> {
+    let position = || Box::new(qualified(&changed.alias, ROW_POSITION));
+    let marker = || source.map(|alias| Box::new(qualified(alias, SOURCE)));
+    let kind = &clause.clause_kind;
+    let holds = match kind {
+        MergeClauseKind::Matched => match marker() {
+            Some(marker) => both(Expr::IsNotNull(position()), Expr::IsNotNull(marker)),
+            None => Expr::IsNotNull(position()),
+        },
+        MergeClauseKind::NotMatched | MergeClauseKind::NotMatchedByTarget => {
+            Expr::IsNull(position())
+        }
+        MergeClauseKind::NotMatchedBySource => match marker() {
+            Some(marker) => Expr::IsNull(marker),
+            None => return Err(SqlError::syntax("WHEN NOT MATCHED BY SOURCE without a source")),
+        },
+    };
+    let when = match &clause.predicate {
+        Some(predicate) => both(holds, predicate.clone()),
+        None => holds,
+    };
+    let (action, values) = match &clause.action {
+        MergeAction::Insert(insert) if is_not_matched(kind) => {
+            (Action::Insert, inserted(insert, changed)?)
+        }
+        MergeAction::Update(MergeUpdateExpr {
+            assignments,
+            update_predicate: None,
+            delete_predicate: None,
+            ..
+        }) if !is_not_matched(kind) => (Action::Update, assigned_values(assignments, changed)?),
+        MergeAction::Delete { .. } if !is_not_matched(kind) => (Action::Delete, Vec::new()),
+        MergeAction::Insert(_) => {
+            return Err(SqlError::syntax("INSERT stands only in WHEN NOT MATCHED"));
+        }
+        MergeAction::Delete { .. } | MergeAction::Update(_) if is_not_matched(kind) => {
+            return Err(SqlError::syntax("WHEN NOT MATCHED can only INSERT"));
+        }
+        MergeAction::Delete { .. } | MergeAction::Update(_) => {
+            return Err(SqlError::unsupported("WHERE in an action of MERGE"));
+        }
+    };
+    Ok(Clause { when: Some(when), action, values })
+}
+
+fn inserted(insert: &MergeInsertExpr, changed: &Changed) -> SqlResult<Vec<NewValue>> {
+    let MergeInsertExpr {
+        columns,
+        kind: MergeInsertKind::Values(rows),
+        insert_predicate: None,
+        ..
+    } = insert
+    else {
+        return Err(SqlError::unsupported("this form of INSERT in MERGE"));
+    };
+    let [given] = rows.rows.as_slice() else {
+        return Err(SqlError::syntax("INSERT in MERGE has one row of values"));
+    };
+    let schema = &changed.written.schema;
+    let mut values = vec![NewValue::Missing; schema.fields().len()];
+    let places: Vec<usize> = if columns.is_empty() {
+        (0..values.len()).take(given.len()).collect()
+    } else {
+        let mut places = Vec::with_capacity(columns.len());
+        for column in columns {
+            let name = parts_of(column)?.pop().unwrap_or_default();
+            let at = column_at(schema, &name)?;
+            if places.contains(&at) {
+                return Err(SqlError::syntax(format!("column {name:?} is named twice")));
+            }
+            places.push(at);
+        }
+        places
+    };
+    if places.len() != given.len() {
+        return Err(SqlError::syntax("INSERT has not as many values as columns"));
+    }
+    for (at, value) in places.into_iter().zip(given) {
+        if let Some(slot) = values.get_mut(at) {
+            *slot = new_value(value);
+        }
+    }
+    Ok(values)
+}
