@@ -18,6 +18,14 @@ mod ddl_settings;
 mod ddl_temp;
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/pg_clients.rs"]
+mod pg_clients;
+#[path = "sql/pg_psql.rs"]
+mod pg_psql;
+#[path = "sql/pg_scope.rs"]
+mod pg_scope;
+#[path = "sql/pg_tools.rs"]
+mod pg_tools;
 #[path = "sql/scan_deletes.rs"]
 mod scan_deletes;
 #[path = "sql/scan_kit.rs"]

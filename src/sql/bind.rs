@@ -54,6 +54,7 @@ pub(super) fn bind(statement: &mut Statement) -> SqlResult<Sources> {
 /// # Errors
 /// As [`bind`].
 pub(super) fn bind_over(statement: &mut Statement, target: Option<Target>) -> SqlResult<Sources> {
+    super::pg::rewrite(statement)?;
     super::adapt::adapt(statement)?;
     let mut binder = Binder::default();
     if let Some(target) = target {

@@ -7,13 +7,14 @@ use arrow::datatypes::DataType;
 use async_trait::async_trait;
 
 use super::copy::{CopyData, CopyDirection, CopyOut};
-use super::door::{Cancel, Connection, Database};
+use super::door::{Cancel, Connection, Database, Ingest};
 use super::engine::Engine;
 use super::error::{SqlError, SqlResult, SqlState};
-use super::outcome::{Description, Outcome, TransactionStatus, Value};
+use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::session::{Session, timed_out};
-use super::settings;
+use super::stack::roomy;
 use super::syntax::statement::Parsed;
+use super::{settings, statements};
 
 /// The databases of an engine.
 #[derive(Debug)]
@@ -90,6 +91,20 @@ impl Connection for Session {
                 Err(canceled())
             }
         }
+    }
+
+    async fn ingest(&mut self, ingest: Ingest, rows: RowStream) -> SqlResult<u64> {
+        if Self::transaction(self) == TransactionStatus::Failed {
+            return Err(SqlError::new(
+                SqlState::InFailedTransaction,
+                "current transaction is aborted, commands ignored until end of transaction block",
+            ));
+        }
+        let done = roomy(statements::ingest::ingest(self, &ingest, rows)).await;
+        if done.is_err() {
+            Self::failed(self);
+        }
+        done
     }
 
     fn copies(&self, statement: &Parsed) -> Option<CopyDirection> {

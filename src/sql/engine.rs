@@ -17,6 +17,7 @@ use super::door::Database;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::functions;
 use super::names::Names;
+use super::pg;
 use super::scan::deletes::DeletionCache;
 use super::scan::files::ManifestCache;
 use super::scan::provider::TableReader;
@@ -35,6 +36,8 @@ const SCHEMA: &str = "statement";
 pub struct Engine {
     pub(super) catalog: Arc<Catalog>,
     pub(super) reader: Arc<TableReader>,
+    /// OIDs of names, for all sessions.
+    pub(super) pg: Arc<pg::Shared>,
     state: SessionState,
 }
 
@@ -63,6 +66,8 @@ impl Engine {
         options.execution.time_zone = Some("+00:00".to_owned());
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
+        // It compares what fields say beside their types, which rules of ours need not keep.
+        options.execution.skip_physical_aggregate_schema_check = true;
         // It loses nulls that come first.
         options.optimizer.enable_topk_aggregation = false;
         let runtime = RuntimeEnvBuilder::new()
@@ -73,6 +78,7 @@ impl Engine {
             .with_runtime_env(runtime)
             .with_expr_planners(vec![Arc::new(Semantics::default())])
             .with_default_features()
+            .with_optimizer_rule(Arc::new(pg::Narrow))
             .with_analyzer_rules(semantics::rules())
             .build();
         semantics::register(&mut state)?;
@@ -81,7 +87,7 @@ impl Engine {
             manifests: ManifestCache::default(),
             deletions: DeletionCache::default(),
         });
-        Ok(Arc::new(Self { catalog, reader, state }))
+        Ok(Arc::new(Self { catalog, reader, pg: Arc::default(), state }))
     }
 
     /// The databases as a door sees them.
@@ -116,6 +122,14 @@ impl Engine {
         }
         let scope = Scope { warehouse, view };
         Ok(Names { search_path: first_search_path(&scope), scope })
+    }
+
+    /// What was read for questions about schemas and tables since the server started: refs whose
+    /// namespaces were listed, namespaces whose tables were listed, tables looked up by name, tables whose
+    /// metadata was asked for.
+    #[must_use]
+    pub fn catalog_reads(&self) -> [u64; 4] {
+        self.pg.reads()
     }
 
     /// The name of the database that is meant where none is named.

@@ -78,12 +78,13 @@ fn give_select(select: &mut Select, ordered: bool) {
     }
 }
 
-fn suffixed(name: &str, at: usize) -> Ident {
+/// A name that is shown without what follows it here.
+pub(super) fn suffixed(name: &str, at: usize) -> Ident {
     Ident::with_quote('"', format!("{name}{SUFFIX}{at}"))
 }
 
 /// The name that PostgreSQL gives an expression.
-fn name_of(expr: &Expr) -> String {
+pub(super) fn name_of(expr: &Expr) -> String {
     const NAMELESS: &str = "?column?";
     match expr {
         Expr::Identifier(ident) => folded(ident),

@@ -6,7 +6,6 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::catalog::TableProvider;
 use datafusion::common::ParamValues;
-use datafusion::dataframe::DataFrame;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as Planned;
@@ -22,7 +21,7 @@ use super::stack::roomy;
 use super::syntax::statement::{Body, Parsed};
 use super::temp::TempTables;
 use super::transaction::{self, Transaction};
-use super::{bind, headings, semantics, settings, statements, tables, versions};
+use super::{bind, headings, pg, semantics, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
 use crate::base::limits::SQL_NOTICES_MAX;
 use crate::catalog::Catalog;
@@ -343,7 +342,8 @@ impl Session {
         let mut pins = self.pins();
         let mut found = tables::find_all(self, &mut pins, sources, 0).await?;
         found.extend(bound);
-        let state = self.engine.state(&self.names, &self.ctx.actor, found)?;
+        let mut state = self.engine.state(&self.names, &self.ctx.actor, found)?;
+        pg::register(&mut state, self, &pins)?;
         let planned = Planned::Statement(Box::new(statement));
         let plan = Box::pin(state.statement_to_plan(planned)).await?;
         Ok((state, plan))
@@ -358,9 +358,8 @@ impl Session {
 
     /// The rows of a plan.
     pub(super) async fn stream(&self, plan: LogicalPlan) -> SqlResult<RowStream> {
-        let mut state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
-        semantics::settle(&mut state, &plan)?;
-        let stream = DataFrame::new(state, plan).execute_stream().await?;
+        let state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
+        let stream = semantics::rows(state, &plan).await?;
         let columns = headings::strip(&stream.schema());
         let shown = move |batch: RecordBatch| {
             let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

@@ -56,6 +56,8 @@ const FIXED: &[(&str, &[&str], &str)] = &[
     ("is_superuser", &[], "off"),
     ("in_hot_standby", &[], "off"),
     ("role", &["none"], "none"),
+    ("max_index_keys", &[], "32"),
+    ("default_table_access_method", &["iceberg"], "iceberg"),
 ];
 
 const OFF: [&str; 4] = ["off", "false", "0", "no"];
@@ -404,6 +406,16 @@ pub(super) fn changed(session: &Session) -> BTreeMap<String, String> {
         changed.insert(format!("{PROPERTY}{name}"), value.clone());
     }
     changed
+}
+
+/// Every setting that `SHOW` answers, by its name.
+pub(super) fn all(session: &Session) -> BTreeMap<String, String> {
+    let names = FIXED
+        .iter()
+        .map(|(name, ..)| *name)
+        .chain(KEPT.iter().map(|(name, _)| *name))
+        .chain(["search_path", TIMEOUT]);
+    names.filter_map(|name| Some((name.to_owned(), show(session, name)?))).collect()
 }
 
 fn variable(words: &[Ident]) -> String {

@@ -18,7 +18,7 @@ use super::session::Session;
 use super::stack::roomy;
 use super::syntax::at::At;
 use super::syntax::statement::Body;
-use super::{bind, spec, syntax, system};
+use super::{bind, pg, spec, syntax, system};
 use crate::base::ids::CommitId;
 use crate::base::limits::SQL_VIEW_DEPTH_MAX;
 use crate::base::name::{RefBase, RefExpr};
@@ -27,7 +27,7 @@ use crate::iceberg::table::metadata::TableMetadata;
 use crate::version::content::ContentKind;
 
 /// The dialects of views that are run here. Text of another dialect could mean something else.
-const DIALECTS: [&str; 2] = ["postgresql", "nunatak"];
+pub(super) const DIALECTS: [&str; 2] = ["postgresql", "nunatak"];
 
 /// A table under the key that stands for it.
 pub(super) type Keyed = (String, Arc<dyn TableProvider>);
@@ -56,6 +56,9 @@ async fn find(
     depth: usize,
 ) -> SqlResult<Arc<dyn TableProvider>> {
     if let Some(table) = system::find(session, pins, &source).await? {
+        return Ok(table);
+    }
+    if let Some(table) = pg::find(session, pins, &source)? {
         return Ok(table);
     }
     if source.arguments.is_some() {
@@ -152,7 +155,8 @@ async fn view(
     let sources = bind::bind(&mut statement)?;
     let inner = session.within(inside(session, target, &version.default_namespace, at.is_some()));
     let found = find_all(&inner, pins, sources, depth + 1).await?;
-    let state = session.engine.state(&inner.names, &session.ctx.actor, found)?;
+    let mut state = session.engine.state(&inner.names, &session.ctx.actor, found)?;
+    pg::register(&mut state, &inner, pins)?;
     let planned = Planned::Statement(Box::new(statement));
     let plan = Box::pin(state.statement_to_plan(planned)).await?;
     Ok(Arc::new(ViewTable::new(plan, Some(text))))

@@ -1,5 +1,6 @@
 //! `CREATE TABLE`: with columns, like another table, or as the rows of a query.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema as Columns};
@@ -65,13 +66,41 @@ pub(super) async fn create(
     let plan = types::storable(renamed(plan, create)?)?;
     let defined = Defined::plain(types::nullable(&columns_of(&plan)));
     let request = request(create, name.clone(), &defined)?;
+    let count = create_staged(session, &levels, request, plan).await?;
+    done(&format!("SELECT {count}"))
+}
+
+/// Makes a table of the rows of a plan, in one commit; answers how many rows.
+pub(super) async fn create_from(
+    session: &Session,
+    (levels, name): (&[String], &str),
+    plan: LogicalPlan,
+) -> SqlResult<u64> {
+    let plan = types::storable(plan)?;
+    let columns = types::nullable(&columns_of(&plan));
+    let request = TableRequest {
+        name: name.to_owned(),
+        location: None,
+        schema: Schema::parse(&types::iceberg_schema(&columns)?)?,
+        spec: None,
+        sort_order: None,
+        properties: BTreeMap::new(),
+    };
+    create_staged(session, levels, request, plan).await
+}
+
+async fn create_staged(
+    session: &Session,
+    levels: &[String],
+    request: TableRequest,
+    plan: LogicalPlan,
+) -> SqlResult<u64> {
     let catalog = Arc::clone(session.catalog());
     let scope = session.names.scope.clone();
-    let staged = catalog.table_stage(&session.ctx, &scope, &levels, request).await?;
-    let address = scope.content(&levels, &name)?;
+    let address = scope.content(levels, &request.name)?;
+    let staged = catalog.table_stage(&session.ctx, &scope, levels, request).await?;
     let rows = session.stream(plan).await?;
-    let count = create_with_rows(session, address, &staged.metadata, rows).await?;
-    done(&format!("SELECT {count}"))
+    create_with_rows(session, address, &staged.metadata, rows).await
 }
 
 pub(super) fn already_there(name: &str) -> SqlError {
