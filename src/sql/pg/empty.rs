@@ -166,7 +166,7 @@ impl Cutter {
     }
 
     fn select_is_empty(&mut self, select: &Select) -> bool {
-        if !select.from.iter().any(|from| self.from_is_empty(from))
+        if !select.from.iter().any(|from| self.source_is_empty(from))
             && !select.selection.as_ref().is_some_and(never)
         {
             return false;
@@ -182,7 +182,7 @@ impl Cutter {
         }
     }
 
-    fn from_is_empty(&mut self, from: &TableWithJoins) -> bool {
+    fn source_is_empty(&mut self, from: &TableWithJoins) -> bool {
         let mut empty = self.factor_is_empty(&from.relation);
         for join in &from.joins {
             let other = self.factor_is_empty(&join.relation);
@@ -221,7 +221,7 @@ impl Cutter {
             TableFactor::UNNEST { array_exprs, .. } => array_exprs.iter().all(always_null),
             TableFactor::Derived { subquery, .. } => self.query_is_empty(subquery),
             TableFactor::NestedJoin { table_with_joins, .. } => {
-                self.from_is_empty(table_with_joins)
+                self.source_is_empty(table_with_joins)
             }
             _ => false,
         }
@@ -315,7 +315,7 @@ fn aggregates(select: &Select) -> bool {
 
 /// The relations of a `FROM` by the names that its columns are qualified with; `None` for what is no
 /// relation of the two schemas.
-fn relations(from: &[TableWithJoins]) -> Vec<(String, Option<&'static Layout>)> {
+pub(super) fn relations(from: &[TableWithJoins]) -> Vec<(String, Option<&'static Layout>)> {
     let factors = from.iter().flat_map(|from| {
         [&from.relation].into_iter().chain(from.joins.iter().map(|j| &j.relation))
     });
