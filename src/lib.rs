@@ -4,6 +4,7 @@ pub mod auth;
 pub mod base;
 pub mod catalog;
 pub mod cli;
+pub mod flight;
 pub mod iceberg;
 pub mod pgwire;
 pub mod rest;

@@ -41,6 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Kinds of refs and contents are plain values, as for the doors.
     ("sql", &["base", "auth", "catalog", "iceberg", "store::records", "version::content"]),
     ("pgwire", &["base", "telemetry", "auth", "sql"]),
+    ("flight", &["base", "telemetry", "auth", "sql"]),
     (
         "server",
         &[
@@ -55,6 +56,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sql",
             "rest",
             "pgwire",
+            "flight",
         ],
     ),
     ("cli", &["base", "server"]),
@@ -74,7 +76,10 @@ const WALLS: &[(&str, &[&str])] = &[
     ("datafusion", &["sql"]),
     ("parquet", &["sql"]),
     ("apache_iceberg", &["sql"]),
-    ("arrow", &["sql", "pgwire", "rest::management"]),
+    ("arrow", &["sql", "pgwire", "flight", "rest::management"]),
+    ("arrow_flight", &["flight"]),
+    ("tonic", &["flight", "server"]),
+    ("prost", &["flight"]),
     ("pgwire", &["pgwire"]),
     ("reqwest", &["cli"]),
     ("clap", &["cli", "server::config"]),

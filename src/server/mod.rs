@@ -6,6 +6,7 @@
 pub mod build;
 pub mod config;
 pub mod listen;
+pub mod listen_flight;
 pub mod listen_pg;
 pub mod run;
 pub mod shutdown;

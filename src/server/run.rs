@@ -12,8 +12,9 @@ use super::build::{Parts, build};
 use super::config::Config;
 use super::shutdown::Signals;
 use super::tasks::Tasks;
-use super::{listen, listen_pg};
+use super::{listen, listen_flight, listen_pg};
 use crate::base::error::{Error, Result};
+use crate::flight::door as flight;
 use crate::pgwire::door::Door;
 use crate::rest::middleware::origin::Hosts;
 use crate::rest::router::router;
@@ -28,8 +29,8 @@ pub enum Ended {
     AtOnce,
 }
 
-/// Serves until SIGTERM or SIGINT. Prints `listening http ADDRESS` and `listening pg ADDRESS` when it
-/// answers, both at once.
+/// Serves until SIGTERM or SIGINT. Prints `listening http ADDRESS`, `listening pg ADDRESS` and
+/// `listening flight ADDRESS` when it answers, all at once.
 ///
 /// # Errors
 /// Everything that keeps a server from starting.
@@ -39,11 +40,16 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> Result<Ended> {
     let parts = build(config).await?;
     let (listener, bound) = listen::bind(config.http, "--http").await?;
     let pg = Pg::open(config, &parts).await?;
+    let flight = Flight::open(config, &parts).await?;
     let tasks = Tasks::start(&parts);
     let router = router(parts.state.clone(), Hosts { bound: Some(bound.ip()) });
     let mut lines = format!("listening http {bound}\n");
     if let Some(pg) = &pg {
         writeln!(lines, "listening pg {}", pg.bound)
+            .map_err(|_| Error::internal("a line cannot be written"))?;
+    }
+    if let Some(flight) = &flight {
+        writeln!(lines, "listening flight {}", flight.bound)
             .map_err(|_| Error::internal("a line cannot be written"))?;
     }
     // In one piece: who reads only the first line may close the other end after it.
@@ -58,13 +64,24 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> Result<Ended> {
         drop(stopped.changed().await);
     };
     let http = listen::serve(listener, router, until(stopped.clone()));
+    let stopped_pg = stopped.clone();
     let pg = async move {
         match pg {
-            Some(pg) => listen_pg::serve(pg.listener, pg.door, until(stopped)).await,
+            Some(pg) => listen_pg::serve(pg.listener, pg.door, until(stopped_pg)).await,
+            None => until(stopped_pg).await,
+        }
+    };
+    let metrics = Arc::clone(&parts.state.metrics);
+    let flight = async move {
+        match flight {
+            Some(Flight { listener, door, .. }) => {
+                listen_flight::serve(listener, door, metrics, until(stopped)).await;
+            }
             None => until(stopped).await,
         }
     };
     let (mut serving, mut serving_pg) = (tokio::spawn(http), tokio::spawn(pg));
+    let mut serving_flight = tokio::spawn(flight);
     tokio::select! {
         () = signals.next() => {}
         failed = &mut serving => {
@@ -73,13 +90,19 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> Result<Ended> {
         failed = &mut serving_pg => {
             return Err(Error::internal(format!("the pg listener ended by itself: {failed:?}")));
         }
+        failed = &mut serving_flight => {
+            return Err(Error::internal(format!(
+                "the flight listener ended by itself: {failed:?}"
+            )));
+        }
     }
     tracing::info!("stopping: finishing the requests in flight");
     drop(stop);
     tokio::select! {
         ended = async {
-            let (http, pg) = futures::future::join(serving, serving_pg).await;
-            for ended in [http, pg] {
+            let (http, pg, flight) =
+                futures::future::join3(serving, serving_pg, serving_flight).await;
+            for ended in [http, pg, flight] {
                 if let Err(error) = ended {
                     tracing::error!("a listener failed: {error}");
                 }
@@ -107,6 +130,28 @@ impl Pg {
         let (listener, bound) = listen::bind(address, "--pg").await?;
         let entropy = Arc::clone(&parts.state.entropy);
         let door = Arc::new(Door::new(Arc::clone(&parts.database), entropy));
+        Ok(Some(Self { listener, bound, door }))
+    }
+}
+
+/// The door for clients of Flight SQL, before it answers.
+struct Flight {
+    listener: TcpListener,
+    bound: SocketAddr,
+    door: flight::Door,
+}
+
+impl Flight {
+    async fn open(config: &Config, parts: &Parts) -> Result<Option<Self>> {
+        let Some(address) = config.flight else { return Ok(None) };
+        let (listener, bound) = listen::bind(address, "--flight").await?;
+        let door = flight::Door::new(flight::Parts {
+            database: Arc::clone(&parts.database),
+            default_database: parts.state.engine.default_database().to_owned(),
+            clock: Arc::clone(&parts.state.clock),
+            entropy: Arc::clone(&parts.state.entropy),
+            metrics: Arc::clone(&parts.state.metrics),
+        });
         Ok(Some(Self { listener, bound, door }))
     }
 }

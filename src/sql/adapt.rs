@@ -134,7 +134,7 @@ impl Adapter {
             Expr::InSubquery { expr, subquery, negated: false } => {
                 let Expr::Tuple(values) = expr.as_ref() else { return };
                 let values = values.clone();
-                let column = |at: usize| Ident::with_quote('"', format!("value{at}"));
+                let column = |at: usize| Ident::with_quote('"', format!("value{SEPARATOR}{at}"));
                 let columns = (0..values.len()).map(column).collect();
                 let query = std::mem::replace(subquery, Box::new(nothing()));
                 let (from, name) = self.named(query, columns);

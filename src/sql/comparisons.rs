@@ -11,8 +11,8 @@ use arrow::compute::kernels::length::length;
 use arrow::datatypes::{DataType, IntervalMonthDayNanoType, IntervalUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode as _};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::{InList, InSubquery, ScalarFunction};
+use datafusion::common::{Column, DFSchema, ExprSchema as _, Result, ScalarValue};
+use datafusion::logical_expr::expr::{Exists, InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -24,6 +24,55 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::error::{SqlError, SqlResult, SqlState};
 use super::operators::type_name;
+use super::syntax::at::SEPARATOR;
+
+/// `x NOT IN (SELECT …)` that refers to the query around it, as `NOT EXISTS`: no row is equal or unknown.
+/// The planner's own way knows nulls only where nothing is referred to.
+fn not_in(expr: Expr, subquery: Subquery, schema: &DFSchema) -> Result<Expr> {
+    let outer = expr.transform_up(|expr| match expr {
+        Expr::Column(column) => {
+            let field = Arc::clone(schema.field_from_column(&column)?);
+            Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column)))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    let plan = Arc::unwrap_or_clone(subquery.subquery);
+    let (qualifier, field) = plan.schema().qualified_field(0);
+    let item = Expr::Column(Column::from((qualifier, field)));
+    // Under a name of its own: that of the column may be there outside as well.
+    let name = format!("item{SEPARATOR}");
+    let plan = LogicalPlanBuilder::from(plan).project([item.alias(name.clone())])?.build()?;
+    let item = Expr::Column(Column::from_name(name));
+    let apart = Expr::IsNotFalse(Box::new(outer.data.eq(item)));
+    let plan = LogicalPlanBuilder::from(plan).filter(apart)?.build()?;
+    let outer_ref_columns = plan.all_out_ref_exprs();
+    let subquery = Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: subquery.spans };
+    Ok(Expr::Exists(Exists { subquery, negated: true }))
+}
+
+/// A condition in which `NOT IN` of such queries is put otherwise.
+fn conditions(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+    let refers = |expr: &Expr| matches!(expr, Expr::InSubquery(inner) if !inner.subquery.outer_ref_columns.is_empty());
+    let done = expr.transform_down(|expr| match expr {
+        Expr::InSubquery(InSubquery { expr, subquery, negated: true })
+            if !subquery.outer_ref_columns.is_empty() =>
+        {
+            Ok(Transformed::yes(not_in(*expr, subquery, schema)?))
+        }
+        Expr::Not(inner) if refers(&inner) => match *inner {
+            Expr::InSubquery(InSubquery { expr, subquery, negated: false }) => {
+                Ok(Transformed::yes(not_in(*expr, subquery, schema)?))
+            }
+            other => Ok(Transformed::no(Expr::Not(Box::new(other)))),
+        },
+        Expr::Not(inner) if inner.exists(|expr| Ok(refers(expr)))? => {
+            Err(SqlError::unsupported("NOT of a condition with IN of a query that refers outside")
+                .into())
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(done.data)
+}
 
 /// The rule.
 #[derive(Debug)]
@@ -373,6 +422,10 @@ impl AnalyzerRule for Comparisons {
                 Ok(done.update_data(|expr| name.restore(expr)))
             })?;
             done.map_data(|plan| match plan {
+                LogicalPlan::Filter(mut filter) => {
+                    filter.predicate = conditions(filter.predicate, &schema)?;
+                    Ok(LogicalPlan::Filter(filter))
+                }
                 LogicalPlan::Union(inner) => union(inner),
                 LogicalPlan::Values(inner) => {
                     values(&inner)?;

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::error::SqlResult;
-use super::outcome::{Description, Outcome, TransactionStatus, Value};
+use super::copy::{CopyData, CopyDirection, CopyOut};
+use super::error::{SqlError, SqlResult};
+use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::syntax::statement::Parsed;
 
 /// Makes connections.
@@ -68,6 +69,49 @@ pub trait Connection: Send {
         cancel: Cancel,
     ) -> SqlResult<Outcome>;
 
+    /// Puts rows into a table, in one commit (in a transaction: as a part of it); answers how many.
+    ///
+    /// # Errors
+    /// `UndefinedTable`, `DuplicateTable` as the request says; whatever an `INSERT` or a `CREATE TABLE` of
+    /// these rows fails with, and what the rows themselves end with. Nothing is put then.
+    async fn ingest(&mut self, ingest: Ingest, rows: RowStream) -> SqlResult<u64>;
+
+    /// Which way a statement copies; nothing for one that is no `COPY`. A `COPY` is not run by
+    /// [`Connection::execute`].
+    fn copies(&self, _statement: &Parsed) -> Option<CopyDirection> {
+        None
+    }
+
+    /// Starts a `COPY … TO STDOUT`.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    async fn copy_out(&mut self, _statement: &Parsed, _cancel: Cancel) -> SqlResult<CopyOut> {
+        Err(SqlError::unsupported("COPY"))
+    }
+
+    /// Looks at a `COPY … FROM STDIN` before data are asked for; answers how many columns they have.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    async fn copy_in_columns(&mut self, _statement: &Parsed) -> SqlResult<usize> {
+        Err(SqlError::unsupported("COPY"))
+    }
+
+    /// Carries out a `COPY … FROM STDIN` with data that the client sends; answers the number of rows.
+    /// Data that end in an error (the client gave up, has gone, or canceled) change nothing.
+    ///
+    /// # Errors
+    /// The error of the data, and as [`Connection::execute`].
+    async fn copy_in(&mut self, _statement: &Parsed, _data: CopyData) -> SqlResult<u64> {
+        Err(SqlError::unsupported("COPY"))
+    }
+
+    /// What statements said beside their answers since this was asked last.
+    fn take_notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Begins a group of statements that are carried out together or not at all, unless a transaction is
     /// open; for a message of several statements, before each of them.
     fn begin_group(&mut self);
@@ -88,6 +132,49 @@ pub trait Connection: Send {
 
     /// A setting as it is in force, such as `TimeZone`; `None` for one that is not known.
     fn setting(&self, name: &str) -> Option<String>;
+}
+
+/// The statement that does for several rows of values at once what this one does for each of them; their
+/// values are given one row after the other, `width` for each. `None` if there is no such statement, then it
+/// is run for each row.
+#[must_use]
+pub fn for_several_rows(statement: &Parsed, rows: usize, width: usize) -> Option<Arc<Parsed>> {
+    super::statements::several::merged(statement, rows, width)
+}
+
+/// Into which table rows go.
+#[derive(Clone, Debug)]
+pub struct Ingest {
+    /// Its schema, as one text with dots between levels; the first of the search path if none is named.
+    pub schema: Option<String>,
+    /// Its name, as it is written.
+    pub table: String,
+    /// The columns of the rows, which are matched to those of the table by their names.
+    pub columns: SchemaRef,
+    /// What to do if it is not there.
+    pub if_missing: IfMissing,
+    /// What to do if it is there.
+    pub if_there: IfThere,
+}
+
+/// What to do if a table is not there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IfMissing {
+    /// Make it, with the columns of the rows.
+    Create,
+    /// Fail.
+    Fail,
+}
+
+/// What to do if a table is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IfThere {
+    /// Add the rows to it.
+    Append,
+    /// Put another table with the columns of the rows in its place.
+    Replace,
+    /// Fail.
+    Fail,
 }
 
 /// Tells one statement that nobody wants its end any more.

@@ -66,6 +66,8 @@ impl Engine {
         options.execution.time_zone = Some("+00:00".to_owned());
         options.execution.parquet.pushdown_filters = true;
         options.execution.parquet.reorder_filters = true;
+        // It compares what fields say beside their types, which rules of ours need not keep.
+        options.execution.skip_physical_aggregate_schema_check = true;
         // It loses nulls that come first.
         options.optimizer.enable_topk_aggregation = false;
         let runtime = RuntimeEnvBuilder::new()
@@ -115,14 +117,11 @@ impl Engine {
     fn names(&self, database: &str) -> SqlResult<Names> {
         let (name, view) = parse_warehouse(database)?;
         let warehouse = self.catalog.warehouse(&name)?;
-        let schema = match &view {
-            ViewOf::Warehouse => warehouse.default_branch.to_string(),
-            ViewOf::Ref(at) => {
-                self.catalog.resolve(&warehouse, at)?;
-                crate::base::name::DEFAULT_NAMESPACE.to_owned()
-            }
-        };
-        Ok(Names { scope: Scope { warehouse, view }, search_path: vec![quoted_schema(&schema)] })
+        if let ViewOf::Ref(at) = &view {
+            self.catalog.resolve(&warehouse, at)?;
+        }
+        let scope = Scope { warehouse, view };
+        Ok(Names { search_path: first_search_path(&scope), scope })
     }
 
     /// What was read for questions about schemas and tables since the server started: refs whose
@@ -166,6 +165,15 @@ impl Engine {
         state.mark_start_execution();
         Ok(state)
     }
+}
+
+/// The schemas in which a new session looks for names without one.
+pub(super) fn first_search_path(scope: &Scope) -> Vec<String> {
+    let schema = match &scope.view {
+        ViewOf::Warehouse => scope.warehouse.default_branch.to_string(),
+        ViewOf::Ref(_) => crate::base::name::DEFAULT_NAMESPACE.to_owned(),
+    };
+    vec![quoted_schema(&schema)]
 }
 
 /// Says what a database is where one is not there.

@@ -1,12 +1,13 @@
 //! What makes the planner one of PostgreSQL's dialect: its operators, functions, rules, in their order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{DFSchema, NullEquality, Result};
-use datafusion::execution::FunctionRegistry as _;
-use datafusion::execution::session_state::SessionState;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry as _, SendableRecordBatchStream};
 use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::functions_aggregate::variance::var_samp_udaf;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawWindowExpr};
@@ -14,12 +15,13 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Operator, ScalarUDF};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
+use datafusion::physical_plan::execute_stream;
 
 use super::casts::Casts;
 use super::comparisons::Comparisons;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
-use super::{aggregates, arrays, comparisons, extract, zones};
+use super::{aggregates, arrays, comparisons, extract, extremes, rounding, zones};
 
 /// The rules, those that need the types as they were written before the one that settles types.
 pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
@@ -41,12 +43,67 @@ pub(super) fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {
     analyzer.execute_and_check(plan, &ConfigOptions::default(), |_, _| {})
 }
 
-/// Switches off what would answer this plan wrongly: a join for which nulls are equal tells the scan of
-/// one side which values the other has, and that filter leaves out nulls.
+/// The rows of a plan, made as they are asked for.
+///
+/// # Errors
+/// What optimising the plan and starting it run into.
+pub(super) async fn rows(
+    state: SessionState,
+    plan: &LogicalPlan,
+) -> Result<SendableRecordBatchStream> {
+    let plan = optimized(&state, plan)?;
+    let state = settled(state, &plan)?;
+    let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+    execute_stream(physical, state.task_ctx())
+}
+
+/// A plan, optimised. One rule puts inner joins into another order and forgets of a join that nulls are equal
+/// for it.
+fn optimized(state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
+    if !nulls_equal(plan)? {
+        return state.optimize(plan);
+    }
+    let rules = state.optimizers().iter();
+    let rules = rules.filter(|rule| rule.name() != "eliminate_cross_join").cloned().collect();
+    SessionStateBuilder::new_from_existing(state.clone())
+        .with_optimizer_rules(rules)
+        .build()
+        .optimize(plan)
+}
+
+/// The state in which an optimised plan is carried out: without what would answer it wrongly.
+///
+/// - A join for which nulls are equal tells the scan of one side which values the other has, and that
+///   filter leaves out nulls.
+/// - The rows that are first so far are kept apart for each part of a union, whose constants may differ, and
+///   yet filter the other parts.
+/// - Filters that go down through a join find columns by their names, of which it may have two alike.
 ///
 /// # Errors
 /// None for a plan that can be walked.
-pub(super) fn settle(state: &mut SessionState, plan: &LogicalPlan) -> Result<()> {
+fn settled(state: SessionState, plan: &LogicalPlan) -> Result<SessionState> {
+    let mut state = state;
+    if nulls_equal(plan)? {
+        let options = state.config_mut().options_mut();
+        options.optimizer.enable_join_dynamic_filter_pushdown = false;
+    }
+    if plan.exists(|plan| Ok(matches!(plan, LogicalPlan::Union(_))))? {
+        let options = state.config_mut().options_mut();
+        options.optimizer.enable_topk_dynamic_filter_pushdown = false;
+    }
+    if !names_alike(plan, false)? {
+        return Ok(state);
+    }
+    let rules = state
+        .physical_optimizers()
+        .iter()
+        .filter(|rule| !rule.name().starts_with("FilterPushdown"))
+        .cloned()
+        .collect();
+    Ok(SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build())
+}
+
+fn nulls_equal(plan: &LogicalPlan) -> Result<bool> {
     let mut equal = false;
     plan.apply_with_subqueries(|plan| {
         equal |= matches!(plan, LogicalPlan::Join(join)
@@ -59,16 +116,36 @@ pub(super) fn settle(state: &mut SessionState, plan: &LogicalPlan) -> Result<()>
             Ok(TreeNodeRecursion::Continue)
         })
     })?;
-    if equal {
-        let options = state.config_mut().options_mut();
-        options.optimizer.enable_join_dynamic_filter_pushdown = false;
+    Ok(equal)
+}
+
+/// Whether there is a join with two columns of one name below something that sends filters down.
+fn names_alike(plan: &LogicalPlan, filtered: bool) -> Result<bool> {
+    if let LogicalPlan::Join(join) = plan
+        && filtered
+    {
+        let mut names = BTreeSet::new();
+        if !join.schema.fields().iter().all(|field| names.insert(field.name())) {
+            return Ok(true);
+        }
     }
-    Ok(())
+    let filters = match plan {
+        LogicalPlan::Filter(_) | LogicalPlan::Join(_) | LogicalPlan::Limit(_) => true,
+        LogicalPlan::Sort(sort) => sort.fetch.is_some(),
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        _ => false,
+    };
+    for input in plan.inputs() {
+        if names_alike(input, filtered || filters)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Registers functions, under names that the planner knows for others or not at all.
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
-    for function in aggregates::functions() {
+    for function in aggregates::functions().into_iter().chain(extremes::functions()) {
         state.register_udaf(function)?;
     }
     let named = |function: Arc<datafusion::logical_expr::AggregateUDF>, name| {
@@ -80,6 +157,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     state.register_udf(zones::timezone())?;
     state.register_udf(arrays::has_null())?;
     state.register_udf(comparisons::octet_length())?;
+    state.register_udf(rounding::round())?;
     if let Some(remainder) = Operators::new().remainder() {
         state.register_udf(Arc::new(remainder.as_ref().clone().with_aliases(["mod"])))?;
     }

@@ -27,6 +27,8 @@ pub struct Metrics {
     store_calls: IntCounterVec,
     store_seconds: HistogramVec,
     cache_bytes: IntGaugeVec,
+    sql_statements: IntCounterVec,
+    sql_connections: IntGaugeVec,
 }
 
 impl Metrics {
@@ -63,6 +65,14 @@ impl Metrics {
                 Opts::new("cache_bytes", "Bytes held by caches"),
                 &["cache"],
             )?,
+            sql_statements: IntCounterVec::new(
+                Opts::new("sql_statements_total", "Statements of SQL that were run"),
+                &["door", "outcome"],
+            )?,
+            sql_connections: IntGaugeVec::new(
+                Opts::new("sql_connections", "Connections of SQL clients"),
+                &["door"],
+            )?,
             registry,
         };
         let registry = &this.registry;
@@ -75,6 +85,8 @@ impl Metrics {
         registry.register(Box::new(this.store_calls.clone()))?;
         registry.register(Box::new(this.store_seconds.clone()))?;
         registry.register(Box::new(this.cache_bytes.clone()))?;
+        registry.register(Box::new(this.sql_statements.clone()))?;
+        registry.register(Box::new(this.sql_connections.clone()))?;
         Ok(this)
     }
 
@@ -106,6 +118,22 @@ impl Metrics {
         self.cache_bytes.with_label_values(&[cache]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
+    /// Counts one statement of SQL.
+    pub fn sql_statement(&self, door: &'static str, failed: bool) {
+        let outcome = if failed { "error" } else { "ok" };
+        self.sql_statements.with_label_values(&[door, outcome]).inc();
+    }
+
+    /// Notes that a connection of an SQL client was opened or closed.
+    pub fn sql_connection(&self, door: &'static str, opened: bool) {
+        let connections = self.sql_connections.with_label_values(&[door]);
+        if opened {
+            connections.inc();
+        } else {
+            connections.dec();
+        }
+    }
+
     /// All metrics in the text format that Prometheus reads.
     ///
     /// # Errors
@@ -132,6 +160,8 @@ mod tests {
         metrics.committer(2, 3, 5, 1);
         metrics.store_call("commit", false, Duration::from_millis(2));
         metrics.cache_bytes("nodes", 7);
+        metrics.sql_statement("flight", true);
+        metrics.sql_connection("flight", true);
         let text = String::from_utf8(metrics.render().unwrap()).unwrap();
         for line in [
             r#"nunatak_http_requests_total{method="GET",route="/a/{b}",status="200"} 1"#,
@@ -141,6 +171,8 @@ mod tests {
             "nunatak_commit_requests_waiting 1",
             r#"nunatak_store_calls_total{call="commit",outcome="ok"} 1"#,
             r#"nunatak_cache_bytes{cache="nodes"} 7"#,
+            r#"nunatak_sql_statements_total{door="flight",outcome="error"} 1"#,
+            r#"nunatak_sql_connections{door="flight"} 1"#,
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }

@@ -22,12 +22,14 @@ impl Server {
     }
 
     pub(crate) fn start_in(folder: tempfile::TempDir) -> Self {
-        let mut child =
-            command(folder.path(), &["serve", "--http", "127.0.0.1:0", "--pg", "127.0.0.1:0"])
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
+        let mut child = command(
+            folder.path(),
+            &["serve", "--http", "127.0.0.1:0", "--pg", "127.0.0.1:0", "--flight", "127.0.0.1:0"],
+        )
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = lines
             .find_map(|line| line.unwrap().strip_prefix("listening http ").map(str::to_owned))

@@ -27,8 +27,15 @@ fn a_server_keeps_what_it_was_told_and_stops_with_0() {
 #[test]
 fn a_second_server_on_the_same_data_is_refused() {
     let server = Server::start();
-    let (code, message) =
-        server.failure(&["serve", "--http", "127.0.0.1:0", "--pg", "127.0.0.1:0"]);
+    let (code, message) = server.failure(&[
+        "serve",
+        "--http",
+        "127.0.0.1:0",
+        "--pg",
+        "127.0.0.1:0",
+        "--flight",
+        "127.0.0.1:0",
+    ]);
     assert_eq!(code, 1, "{message}");
 }
 

@@ -17,6 +17,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 LISTENING = re.compile(r"listening http (127\.0\.0\.1:\d+)")
 LISTENING_PG = re.compile(r"listening pg (127\.0\.0\.1:\d+)")
+LISTENING_FLIGHT = re.compile(r"listening flight (127\.0\.0\.1:\d+)")
 START_SECONDS = 30
 STOP_SECONDS = 30
 
@@ -41,6 +42,7 @@ class Server:
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self.pg = ""
+        self.flight = ""
         self.lines: list[str] = []
         self._ready = threading.Event()
 
@@ -58,9 +60,9 @@ class Server:
         """Starts the process and waits until it says that it listens."""
         self._ready.clear()
         self.lines = []
-        self.url = self.pg = ""
+        self.url = self.pg = self.flight = ""
         command = [str(binary()), "serve", "--data-dir", str(self.data_dir)]
-        command += ["--http", "127.0.0.1:0", "--pg", "127.0.0.1:0"]
+        command += ["--http", "127.0.0.1:0", "--pg", "127.0.0.1:0", "--flight", "127.0.0.1:0"]
         self.process = subprocess.Popen(
             [*command, *self.arguments],
             stdin=subprocess.DEVNULL,
@@ -78,7 +80,7 @@ class Server:
                 )
             if time.monotonic() > deadline:
                 self.kill()
-                raise AssertionError(f"no `listening http` and `listening pg` within {START_SECONDS} s:\n{self.output()}")
+                raise AssertionError(f"no `listening http`, `listening pg` and `listening flight` within {START_SECONDS} s:\n{self.output()}")
         return self
 
     def _read(self, process: subprocess.Popen[str]) -> None:
@@ -89,7 +91,9 @@ class Server:
                 self.url = f"http://{found.group(1)}"
             if found := LISTENING_PG.search(line):
                 self.pg = found.group(1)
-            if self.url and (self.pg or "off" in self.arguments):
+            if found := LISTENING_FLIGHT.search(line):
+                self.flight = found.group(1)
+            if self.url and self.flight and (self.pg or "off" in self.arguments):
                 self._ready.set()
 
     def output(self) -> str:

@@ -69,7 +69,7 @@ def test_psql_lists(server):
     "command",
     [r"\d", r"\d+", r"\dt+", r"\dv+", r"\dn+", r"\df", r"\dT", r"\di", r"\dm", r"\ds", r"\dp", r"\dd", r"\dx", r"\dC"]
     + [r"\db", r"\det", r"\dRp", r"\dL", r"\do", r"\dO", r"\dE", r"\ddp", r"\drds", r"\dP", r"\dy", r"\dconfig", r"\dA"]
-    + [r"\l+", r"\d ingest.orders", r"\d+ ingest.orders", r"\d+ ingest.ov", r"\sv ingest.ov", r"\d *.orders"],
+    + [r"\l+", r"\d ingest.orders", r"\d+ ingest.orders", r"\d+ ingest.ov", r"\sv ingest.ov", r"\d *.t1"],
 )
 def test_psql_answers(server, command):
     psql(server, command)

@@ -16,7 +16,11 @@ pub(crate) fn command(data: &Path, subcommand: &str, more: &[&str]) -> Command {
 
 /// `serve` on any free port.
 pub(crate) fn serve(data: &Path) -> Command {
-    command(data, "serve", &["--http", "127.0.0.1:0", "--pg", "127.0.0.1:0"])
+    command(
+        data,
+        "serve",
+        &["--http", "127.0.0.1:0", "--pg", "127.0.0.1:0", "--flight", "127.0.0.1:0"],
+    )
 }
 
 /// Verifies a data directory; it must be sound.

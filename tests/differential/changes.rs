@@ -5,16 +5,20 @@ use crate::random::Random;
 use crate::tables::{Kind, Table};
 
 /// Which kinds are tried.
-pub(crate) const KINDS: &[Change] = &[Change::Insert];
+pub(crate) const KINDS: &[Change] = &[
+    Change::Insert,
+    Change::Delete,
+    Change::Delete,
+    Change::Update,
+    Change::Update,
+    Change::Merge,
+];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Change {
     Insert,
-    #[expect(dead_code, reason = "tried once these statements are carried out")]
     Delete,
-    #[expect(dead_code, reason = "tried once these statements are carried out")]
     Update,
-    #[expect(dead_code, reason = "tried once these statements are carried out")]
     Merge,
 }
 

@@ -39,6 +39,8 @@ fn canonical(text: &str) -> String {
         && text.contains(['.', 'e'])
         && !text.contains([':', ' ']);
     match text.parse::<f64>() {
+        // Zero has no sign in Nunatak.
+        _ if text == "-0" => "0".to_owned(),
         Ok(value) if number && value == 0.0 => "0".to_owned(),
         Ok(value) if number && value.fract() == 0.0 && value.abs() < 1e15 => format!("{value:.0}"),
         Ok(value) if number => format!("{value:.8e}"),

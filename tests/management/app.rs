@@ -48,6 +48,7 @@ impl TestApp {
             data_dir: folder.path().to_owned(),
             http: "127.0.0.1:0".parse().unwrap(),
             pg: None,
+            flight: None,
             warehouse_location: format!("file://{}/warehouse", folder.path().display()),
             allowed_locations: Vec::new(),
             log_level: "error".to_owned(),

@@ -108,12 +108,11 @@ fn float(scientific: &str, digits_max: i32) -> String {
 
 /// Without the zeros at the end of a fraction of a second.
 fn fraction(text: &str) -> String {
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        + if text.ends_with(".000000") && text.trim_end_matches(['0', '.']).ends_with(':') {
-            "00"
-        } else {
-            ""
-        }
+    let (whole, places) = text.split_once('.').unwrap();
+    match places.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        places => format!("{whole}.{places}"),
+    }
 }
 
 fn bytes(value: &[u8]) -> String {

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use futures::stream;
-use nunatak::sql::door::{Cancel, Connection, Database};
+use nunatak::sql::door::{Cancel, Connection, Database, Ingest};
 use nunatak::sql::error::{SqlError, SqlResult, SqlState};
 use nunatak::sql::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use nunatak::sql::syntax::statement::{Body, Parsed, VersionStatement};
@@ -233,6 +233,10 @@ impl Connection for Session {
             self.failed();
         }
         outcome
+    }
+
+    async fn ingest(&mut self, _: Ingest, _: RowStream) -> SqlResult<u64> {
+        Err(SqlError::unsupported("ingestion"))
     }
 
     fn begin_group(&mut self) {}

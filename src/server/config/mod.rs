@@ -30,6 +30,7 @@ const KEYS: &[Key] = &[
     key("data_dir", Some("./nunatak-data")),
     key("http", Some("127.0.0.1:8181")),
     key("pg", Some("127.0.0.1:5433")),
+    key("flight", Some("127.0.0.1:32010")),
     key("store", Some("sqlite")),
     key("warehouse_location", None),
     Key { list: true, ..key("allowed_location", None) },
@@ -89,6 +90,9 @@ pub struct Flags {
     /// Address to answer clients of PostgreSQL on, or `off`; port 0 picks a free one. Loopback only.
     #[arg(long, value_name = "ADDRESS|off")]
     pg: Option<String>,
+    /// Address to answer clients of Arrow Flight SQL on, or `off`; port 0 picks a free one. Loopback only.
+    #[arg(long, value_name = "ADDRESS|off")]
+    flight: Option<String>,
     /// Metadata store.
     #[arg(long, value_name = "sqlite|URL")]
     store: Option<String>,
@@ -127,6 +131,7 @@ impl Flags {
             ("data_dir", path),
             ("http", self.http.clone()),
             ("pg", self.pg.clone()),
+            ("flight", self.flight.clone()),
             ("store", self.store.clone()),
             ("warehouse_location", self.warehouse_location.clone()),
             ("log_level", self.log_level.clone()),
@@ -166,6 +171,8 @@ pub struct Config {
     pub http: SocketAddr,
     /// Where clients of PostgreSQL are answered, if at all.
     pub pg: Option<SocketAddr>,
+    /// Where clients of Flight SQL are answered, if at all.
+    pub flight: Option<SocketAddr>,
     /// URL below which new warehouses lie; no trailing slash.
     pub warehouse_location: String,
     /// Other URLs below which tables may lie.
@@ -305,10 +312,11 @@ fn check(merged: &Layer, here: &Path) -> Result<Config> {
     let data_dir = here.join(one("data_dir").unwrap_or_default());
     let http = address(one("http").unwrap_or_default())
         .map_err(|error| wrong("http", error.message().to_owned()))?;
-    let pg = match one("pg").unwrap_or_default() {
-        "off" => None,
-        text => Some(address(text).map_err(|error| wrong("pg", error.message().to_owned()))?),
+    let door = |name: &str| match one(name).unwrap_or_default() {
+        "off" => Ok(None),
+        text => address(text).map(Some).map_err(|error| wrong(name, error.message().to_owned())),
     };
+    let (pg, flight) = (door("pg")?, door("flight")?);
     let warehouse_location = match one("warehouse_location") {
         Some(text) => location(text, here)
             .map_err(|error| wrong("warehouse_location", error.message().to_owned()))?,
@@ -352,6 +360,7 @@ fn check(merged: &Layer, here: &Path) -> Result<Config> {
         data_dir,
         http,
         pg,
+        flight,
         warehouse_location,
         allowed_locations,
         log_level,

@@ -20,6 +20,7 @@ fn defaults_are_enough() {
     assert_eq!(config.warehouse_location, "file:///work%20dir/nunatak-data/warehouse");
     assert_eq!(*source_of(&config, "http"), Source::Default);
     assert_eq!(config.pg, Some("127.0.0.1:5433".parse().unwrap()));
+    assert_eq!(config.flight, Some("127.0.0.1:32010".parse().unwrap()));
 }
 
 #[test]
@@ -70,8 +71,11 @@ fn what_cannot_be_served_is_refused() {
     assert!(error.message().contains("authentication"), "{error}");
     let error = flag(|flags| flags.pg = Some("0.0.0.0:5433".to_owned()));
     assert!(error.message().contains("'pg'"), "{error}");
-    let off = with(&Flags::default(), &[("NUNATAK_PG", "off")]).unwrap();
-    assert_eq!(off.pg, None);
+    let error = flag(|flags| flags.flight = Some("0.0.0.0:32010".to_owned()));
+    assert!(error.message().contains("'flight'"), "{error}");
+    let off = [("NUNATAK_PG", "off"), ("NUNATAK_FLIGHT", "off")];
+    let off = with(&Flags::default(), &off).unwrap();
+    assert_eq!((off.pg, off.flight), (None, None));
     for bad in ["10.0.0.1:1", "[::]:1", "8181", "example.org:1"] {
         assert!(address(bad).is_err(), "{bad}");
     }

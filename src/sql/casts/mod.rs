@@ -15,7 +15,6 @@ use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -39,8 +38,6 @@ enum Conversion {
     Text,
     /// A text to a whole number, a binary fraction or bytes.
     Read,
-    /// A binary fraction to the nearest whole one, of two the even one.
-    Round,
 }
 
 fn text(kind: &DataType) -> bool {
@@ -81,18 +78,6 @@ fn replaced(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 Some(conversion) => Transformed::yes(function(conversion, data_type, *expr)),
                 None => Transformed::no(Expr::Cast(Cast { expr, data_type })),
             })
-        }
-        Expr::ScalarFunction(ScalarFunction { func, mut args }) => {
-            let kind = match args.as_slice() {
-                [one] if func.name() == "round" => Some(one.get_type(schema)?),
-                _ => None,
-            };
-            match kind.filter(DataType::is_floating) {
-                Some(kind) => {
-                    Ok(Transformed::yes(function(Conversion::Round, kind, args.swap_remove(0))))
-                }
-                None => Ok(Transformed::no(Expr::ScalarFunction(ScalarFunction { func, args }))),
-            }
         }
         other => Ok(Transformed::no(other)),
     }
@@ -141,7 +126,6 @@ impl Convert {
     fn array(&self, array: &ArrayRef) -> SqlResult<ArrayRef> {
         match self.conversion {
             Conversion::Whole => numbers::whole(array, &self.to),
-            Conversion::Round => numbers::rounded(array),
             Conversion::Text => texts::shown(array, &self.to),
             Conversion::Read => read::read(array, &self.to),
         }
@@ -154,10 +138,7 @@ impl ScalarUDFImpl for Convert {
     }
 
     fn name(&self) -> &str {
-        match self.conversion {
-            Conversion::Whole | Conversion::Text | Conversion::Read => "cast",
-            Conversion::Round => "round",
-        }
+        "cast"
     }
 
     fn signature(&self) -> &Signature {

@@ -1,10 +1,8 @@
 //! Numbers with a fraction to whole ones.
 
-use std::sync::Arc;
-
 use arrow::array::{ArrayRef, AsArray as _, Int64Array};
 use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type};
 
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::operators::type_name;
@@ -66,26 +64,4 @@ fn unscaled(value: i128, scale: i8) -> Option<i64> {
     let (quotient, rest) = (value / power, value % power);
     let up = rest.abs() >= power - rest.abs();
     i64::try_from(if up && power > 1 { quotient + value.signum() } else { quotient }).ok()
-}
-
-/// Binary fractions without a fraction, of two the even one.
-///
-/// # Errors
-/// None for binary fractions.
-pub(super) fn rounded(array: &ArrayRef) -> SqlResult<ArrayRef> {
-    Ok(match array.data_type() {
-        DataType::Float32 => Arc::new(
-            array
-                .as_primitive::<Float32Type>()
-                .unary::<_, Float32Type>(|value| value.round_ties_even() + 0.0),
-        ),
-        _ => {
-            let floats = cast(array, &DataType::Float64)?;
-            Arc::new(
-                floats
-                    .as_primitive::<Float64Type>()
-                    .unary::<_, Float64Type>(|value| value.round_ties_even() + 0.0),
-            )
-        }
-    })
 }

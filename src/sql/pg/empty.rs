@@ -244,7 +244,7 @@ fn never(condition: &Expr) -> bool {
             match op {
                 // A column has the collation of its type, and no type is that of a table's rows.
                 BinaryOperator::NotEq => both("attcollation", "typcollation"),
-                BinaryOperator::Eq => both("oid", "typrelid"),
+                BinaryOperator::Eq => both("oid", "typrelid") || no_class(left, right),
                 _ => false,
             }
         }
@@ -258,6 +258,18 @@ fn column(expr: &Expr) -> Option<String> {
         Expr::CompoundIdentifier(idents) => idents.last().map(folded),
         _ => None,
     }
+}
+
+/// Whether types of a class are asked for that has none: composite, domain, enumerated, range.
+fn no_class(left: &Expr, right: &Expr) -> bool {
+    let class = match right {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(class) => class.as_str(),
+            _ => return false,
+        },
+        _ => return false,
+    };
+    column(left).is_some_and(|name| name == "typtype") && ["c", "d", "e", "r", "m"].contains(&class)
 }
 
 /// A column, or the only result of a query.

@@ -27,8 +27,10 @@ use super::defaults::Defaults;
 use super::deletes::selection::Selection;
 use super::deletes::{self, DeletionCache, Loaded};
 use super::files::{Live, LiveFile, ManifestCache, live_files};
+use super::readers::Readers;
 use super::row_ids::{self, Layout, RowIdsExec, WholeFile};
 use super::statistics;
+use super::unlimited::Unlimited;
 use crate::iceberg::io::Files;
 use crate::iceberg::location::LocationPolicy;
 use crate::sql::error::{SqlError, SqlResult};
@@ -227,12 +229,42 @@ impl IcebergTable {
         Ok((url, file))
     }
 
-    /// How these columns are read from Parquet files.
-    pub(super) fn source(&self, state: &dyn Session, columns: SchemaRef) -> ParquetSource {
+    /// How these columns are read from Parquet files in a store.
+    pub(super) fn source(
+        &self,
+        state: &dyn Session,
+        store: &ObjectStoreUrl,
+        columns: SchemaRef,
+    ) -> Result<ParquetSource> {
         let mut options = state.default_table_options().parquet;
         // Spark writes timestamps of 96 bits; as nanoseconds they would overflow outside of 1677–2262.
         options.global.coerce_int96 = Some("us".to_owned());
-        ParquetSource::new(columns).with_table_parquet_options(options)
+        let readers = Readers::new(state.runtime_env().object_store(store)?);
+        Ok(ParquetSource::new(columns)
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(readers)))
+    }
+
+    /// All files as DataFusion takes them, and the one store that they lie in; `None` without files.
+    fn located(
+        &self,
+        state: &dyn Session,
+        files: &[Remaining],
+    ) -> SqlResult<Option<(ObjectStoreUrl, Vec<PartitionedFile>)>> {
+        let mut found: Option<(ObjectStoreUrl, Vec<PartitionedFile>)> = None;
+        for wanted in files {
+            let (url, file) = self.partitioned(state, wanted)?;
+            match &mut found {
+                None => found = Some((url, vec![file])),
+                Some((store, files)) if *store == url => files.push(file),
+                Some(_) => {
+                    return Err(SqlError::unsupported(
+                        "reading a table whose data files lie in several object stores",
+                    ));
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Reads whole files and says where each row stands.
@@ -243,20 +275,21 @@ impl IcebergTable {
         files: &[Remaining],
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let layout = Layout::new(&self.schema, projection)?;
-        let mut whole = Vec::with_capacity(files.len());
-        for wanted in files {
-            let (store, file) = self.partitioned(state, wanted)?;
-            let live = wanted.selection.as_ref().map(|selection| Arc::clone(&selection.live));
-            whole.push(WholeFile { index: wanted.file.index, store, file, live });
-        }
-        // The store is set for each file when it is opened.
-        let source = Arc::new(self.source(state, Arc::clone(&self.columns)));
-        let template = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+        let Some((store, located)) = self.located(state, files)? else {
+            return Ok(Arc::new(EmptyExec::new(Arc::clone(layout.schema()))));
+        };
+        let whole = files.iter().zip(located).map(|(wanted, file)| WholeFile {
+            index: wanted.file.index,
+            file,
+            live: wanted.selection.as_ref().map(|selection| Arc::clone(&selection.live)),
+        });
+        let source = Arc::new(self.source(state, &store, Arc::clone(&self.columns))?);
+        let template = FileScanConfigBuilder::new(store, source)
             .with_expr_adapter(Some(Arc::new(self.adapter())))
             .with_projection_indices(Some(layout.data().to_vec()))?
             .build();
         let partitions = state.config().target_partitions();
-        Ok(Arc::new(RowIdsExec::new(whole, template, layout, partitions)))
+        Ok(Arc::new(RowIdsExec::new(whole.collect(), template, layout, partitions)))
     }
 
     /// Reads files with DataFusion's own scan, which leaves out what it can.
@@ -268,42 +301,33 @@ impl IcebergTable {
         predicate: Option<Arc<dyn PhysicalExpr>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let known: Vec<&Statistics> = files.iter().map(|file| file.known.as_ref()).collect();
-        let summary = statistics::summary(&known, &self.schema);
-        let mut store: Option<ObjectStoreUrl> = None;
-        let mut found = Vec::with_capacity(files.len());
-        for wanted in files {
-            let (url, file) = self.partitioned(state, wanted)?;
-            if store.as_ref().is_some_and(|store| *store != url) {
-                return Err(SqlError::unsupported(
-                    "reading a table whose data files lie in several object stores",
-                )
-                .into());
-            }
-            store = Some(url);
-            found.push(file.with_statistics(Arc::clone(&wanted.known)));
-        }
-        let Some(store) = store else {
+        let Some((store, located)) = self.located(state, files)? else {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema.project(columns)?),
                 None => self.schema(),
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         };
-        let source = self.source(state, Arc::clone(&self.columns));
+        let found = located
+            .into_iter()
+            .zip(files)
+            .map(|(file, wanted)| file.with_statistics(Arc::clone(&wanted.known)));
+        let known: Vec<&Statistics> = files.iter().map(|file| file.known.as_ref()).collect();
+        let source = self.source(state, &store, Arc::clone(&self.columns))?;
         let mut source = source.with_enable_page_index(true);
         if let Some(predicate) = predicate {
             source = source.with_predicate(predicate);
         }
-        let groups = FileGroup::new(found).split_files(state.config().target_partitions());
+        let groups =
+            FileGroup::new(found.collect()).split_files(state.config().target_partitions());
         let config = FileScanConfigBuilder::new(store, Arc::new(source))
             .with_file_groups(groups)
-            .with_statistics(summary)
-            .with_limit(limit)
+            .with_statistics(statistics::summary(&known, &self.schema))
+            .with_limit(limit.filter(|_| files.iter().all(|file| file.selection.is_none())))
             .with_expr_adapter(Some(Arc::new(self.adapter())))
             .with_projection_indices(projection.cloned())?
             .build();
-        Ok(DataSourceExec::from_data_source(config))
+        Ok(DataSourceExec::from_data_source(Unlimited::new(config)))
     }
 }
 

@@ -17,7 +17,6 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
-use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -47,7 +46,6 @@ pub(super) fn with_row_ids(columns: &Schema) -> Schema {
 pub(super) struct WholeFile {
     /// Its place among the live files.
     pub(super) index: u32,
-    pub(super) store: ObjectStoreUrl,
     /// With the rows to leave out, if there are any.
     pub(super) file: PartitionedFile,
     /// The positions that are left then, in order; `None` if nothing was deleted.
@@ -97,6 +95,11 @@ impl Layout {
     /// The columns of the table to read, in this order.
     pub(super) fn data(&self) -> &[usize] {
         &self.data
+    }
+
+    /// The columns of the result.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
     }
 
     fn batch(&self, read: &RecordBatch, file: u32, positions: Vec<u64>) -> Result<RecordBatch> {
@@ -213,7 +216,6 @@ fn open(
     context: &Arc<TaskContext>,
 ) -> Result<SendableRecordBatchStream> {
     let mut config = template.clone();
-    config.object_store_url = file.store;
     config.file_groups = vec![FileGroup::new(vec![file.file])];
     let read = DataSourceExec::from_data_source(config).execute(0, Arc::clone(context))?;
     let (index, schema, layout) = (file.index, Arc::clone(&layout.schema), layout.clone());

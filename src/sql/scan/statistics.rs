@@ -124,6 +124,10 @@ pub(super) fn prune(
 pub(super) fn after_deletions(known: &Statistics, rows: u64) -> Statistics {
     let mut known = known.clone().to_inexact();
     known.num_rows = Precision::Inexact(usize::try_from(rows).unwrap_or(usize::MAX));
+    // Beside fewer rows than it was counted among, it could look like all of them.
+    for column in &mut known.column_statistics {
+        column.null_count = Precision::Absent;
+    }
     known
 }
 
@@ -156,7 +160,6 @@ fn total<'a>(mut counts: impl Iterator<Item = &'a Precision<usize>>) -> Precisio
 fn of_column(files: &[&Statistics], column: usize) -> ColumnStatistics {
     let columns: Vec<&ColumnStatistics> =
         files.iter().filter_map(|known| known.column_statistics.get(column)).collect();
-    let nulls = total(columns.iter().map(|column| &column.null_count));
     let bound = |of: fn(&ColumnStatistics) -> &Precision<ScalarValue>, greatest: bool| {
         let mut found: Option<ScalarValue> = None;
         for column in &columns {
@@ -175,7 +178,8 @@ fn of_column(files: &[&Statistics], column: usize) -> ColumnStatistics {
         found
     };
     ColumnStatistics {
-        null_count: nulls,
+        // Joins subtract nulls from the rows that they expect, which may be none.
+        null_count: Precision::Absent,
         min_value: bound(|column| &column.min_value, false)
             .map_or(Precision::Absent, Precision::Inexact),
         max_value: bound(|column| &column.max_value, true)

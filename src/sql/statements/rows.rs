@@ -35,10 +35,10 @@ use crate::sql::write::{SnapshotWrite, TableUpdates, table_arrow_schema};
 use crate::version::content::ContentKind;
 
 /// A table that is written to.
-pub(super) struct Written {
+pub(in crate::sql) struct Written {
     pub(super) address: ContentAddress,
     pub(super) metadata: Arc<TableMetadata>,
-    pub(super) schema: SchemaRef,
+    pub(in crate::sql) schema: SchemaRef,
 }
 
 /// Finds a table that is written to, as it is now.
@@ -81,15 +81,26 @@ pub(super) async fn describe(
     given: &[Option<DataType>],
 ) -> SqlResult<Description> {
     let (written, source) = prepare(session, insert, with).await?;
+    describe_into(session, insert, source, &written.schema, given).await
+}
+
+/// The parameters of an `INSERT` of a query into a table of these columns.
+pub(super) async fn describe_into(
+    session: &mut Session,
+    insert: &Insert,
+    source: Box<Query>,
+    schema: &SchemaRef,
+    given: &[Option<DataType>],
+) -> SqlResult<Description> {
     let mut hints = given.to_vec();
     if let SetExpr::Values(rows) = source.body.as_ref() {
         for row in &rows.rows {
             for (at, expr) in row.iter().enumerate() {
                 let column = match insert.columns.get(at) {
-                    Some(named) => column_at(&written.schema, &folded(named))?,
+                    Some(named) => column_at(schema, &folded(named))?,
                     None => at,
                 };
-                if let Some(field) = written.schema.fields().get(column) {
+                if let Some(field) = schema.fields().get(column) {
                     hint(&mut hints, expr, field.data_type());
                 }
             }
@@ -105,17 +116,23 @@ async fn prepare(
     insert: &Insert,
     with: Option<&With>,
 ) -> SqlResult<(Written, Box<Query>)> {
-    refuse_options(insert)?;
     let TableObject::TableName(name) = &insert.table else {
         return Err(SqlError::unsupported("INSERT into this"));
     };
-    let Some(source) = &insert.source else {
-        return Err(SqlError::unsupported("INSERT … DEFAULT VALUES"));
-    };
+    let source = source(insert, with)?;
     let target = existing(session, name, false)?.ok_or_else(|| {
         SqlError::new(SqlState::UndefinedTable, format!("relation \"{name}\" does not exist"))
     })?;
     let written = table(session, &target).await?;
+    Ok((written, source))
+}
+
+/// The query of an `INSERT`, with the `WITH` clause that stood before it.
+pub(super) fn source(insert: &Insert, with: Option<&With>) -> SqlResult<Box<Query>> {
+    refuse_options(insert)?;
+    let Some(source) = &insert.source else {
+        return Err(SqlError::unsupported("INSERT … DEFAULT VALUES"));
+    };
     let mut source = source.clone();
     if let Some(with) = with {
         if source.with.is_some() {
@@ -123,7 +140,7 @@ async fn prepare(
         }
         source.with = Some(with.clone());
     }
-    Ok((written, source))
+    Ok(source)
 }
 
 fn refuse_options(insert: &Insert) -> SqlResult<()> {
@@ -153,7 +170,11 @@ fn refuse_options(insert: &Insert) -> SqlResult<()> {
 
 /// The rows of a query as rows of a table: its columns in the table's order and types, null for those that
 /// are not named.
-fn assigned(plan: LogicalPlan, named: &[Ident], table: &SchemaRef) -> SqlResult<LogicalPlan> {
+pub(super) fn assigned(
+    plan: LogicalPlan,
+    named: &[Ident],
+    table: &SchemaRef,
+) -> SqlResult<LogicalPlan> {
     let given = plan.schema().fields().len();
     let wanted: Vec<usize> = if named.is_empty() {
         (0..given.min(table.fields().len())).collect()
@@ -198,7 +219,7 @@ fn assigned(plan: LogicalPlan, named: &[Ident], table: &SchemaRef) -> SqlResult<
 }
 
 /// The place of a column, by its name as written or in another case.
-pub(super) fn column_at(table: &SchemaRef, name: &str) -> SqlResult<usize> {
+pub(in crate::sql) fn column_at(table: &SchemaRef, name: &str) -> SqlResult<usize> {
     let exact = table.fields().iter().position(|field| field.name() == name);
     exact
         .or_else(|| {
@@ -250,7 +271,11 @@ pub(super) fn check_assignable(
 }
 
 /// Appends rows in one commit and answers how many. Others may write meanwhile.
-async fn append(session: &Session, written: &Written, rows: RowStream) -> SqlResult<u64> {
+pub(in crate::sql) async fn append(
+    session: &Session,
+    written: &Written,
+    rows: RowStream,
+) -> SqlResult<u64> {
     let catalog = session.catalog();
     let io = catalog.files().io();
     let mut metadata = Arc::clone(&written.metadata);

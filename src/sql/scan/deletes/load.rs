@@ -107,7 +107,8 @@ impl Reading<'_> {
         adapter: FieldIdAdapterFactory,
     ) -> SqlResult<SendableRecordBatchStream> {
         let (store, file) = self.table.locate(self.state, path, size)?;
-        let source = Arc::new(self.table.source(self.state, columns));
+        let source = self.table.source(self.state, &store, columns);
+        let source = Arc::new(source.map_err(|error| unreadable(path, error))?);
         let config = FileScanConfigBuilder::new(store, source)
             .with_file_groups(vec![FileGroup::new(vec![file])])
             .with_expr_adapter(Some(Arc::new(adapter)))

@@ -7,7 +7,7 @@
 
 mod delete;
 mod merge;
-pub(in crate::sql) mod query;
+pub(super) mod query;
 mod rewrite;
 mod update;
 

@@ -232,7 +232,7 @@ pub(super) fn item(expr: Expr, name: &str) -> SelectItem {
 }
 
 /// `SELECT … FROM … WHERE …`
-pub(in crate::sql) fn query(
+pub(super) fn query(
     projection: Vec<SelectItem>,
     from: Vec<TableWithJoins>,
     selection: Option<Expr>,

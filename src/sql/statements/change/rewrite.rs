@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::array::{Array as _, BooleanArray, Int64Array, RecordBatch, UInt32Array, UInt64Array};
 use arrow::compute::filter_record_batch;
-use datafusion::dataframe::DataFrame;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -19,6 +18,7 @@ use crate::sql::bind::TARGET;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::outcome::RowStream;
 use crate::sql::scan::provider::IcebergTable;
+use crate::sql::semantics;
 use crate::sql::session::Session;
 use crate::sql::statements::rows::commit;
 use crate::sql::write::SnapshotWrite;
@@ -147,7 +147,7 @@ fn kept_rows(state: SessionState, table: IcebergTable, marks: Arc<Mutex<Marks>>)
         gone.retain(|index, _| partly.contains(index));
         let source = provider_as_source(Arc::new(table.only(partly)));
         let plan = LogicalPlanBuilder::scan(TARGET, source, None)?.build()?;
-        let rows = DataFrame::new(state, plan).execute_stream().await?;
+        let rows = semantics::rows(state, &plan).await?;
         let mut missing: u64 = gone.values().map(RoaringTreemap::len).sum();
         let rows = rows.map(Some).chain(futures::stream::once(async { None }));
         let kept = rows.map(move |batch| match batch {
