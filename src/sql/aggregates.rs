@@ -27,7 +27,9 @@ const DIGITS: u8 = 38;
 pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
     let numeric = |inner: Arc<AggregateUDF>, argument| {
         let signature = Signature::user_defined(Volatility::Immutable);
-        Arc::new(AggregateUDF::from(Numeric { inner, argument, signature }))
+        let mut aliases = inner.aliases().to_vec();
+        aliases.extend((argument == Argument::Sum).then(|| inner.name().to_owned()));
+        Arc::new(AggregateUDF::from(Numeric { inner, argument, aliases, signature }))
     };
     vec![numeric(sum_udaf(), Argument::Sum), numeric(avg_udaf(), Argument::Average)]
 }
@@ -87,6 +89,7 @@ impl Argument {
 struct Numeric {
     inner: Arc<AggregateUDF>,
     argument: Argument,
+    aliases: Vec<String>,
     signature: Signature,
 }
 
@@ -95,8 +98,13 @@ impl AggregateUDFImpl for Numeric {
         self
     }
 
+    /// A sum has another name than the planner's, which would add up sums as if they were of the type of
+    /// what they were made of.
     fn name(&self) -> &str {
-        self.inner.name()
+        match self.argument {
+            Argument::Sum => "exact_sum",
+            Argument::Average => self.inner.name(),
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -108,7 +116,7 @@ impl AggregateUDFImpl for Numeric {
             let shown: Vec<String> = arg_types.iter().map(super::operators::type_name).collect();
             SqlError::new(
                 SqlState::UndefinedFunction,
-                format!("function {}({}) does not exist", self.name(), shown.join(", ")),
+                format!("function {}({}) does not exist", self.inner.name(), shown.join(", ")),
             )
         };
         let [one] = arg_types else { return Err(undefined().into()) };
@@ -123,7 +131,7 @@ impl AggregateUDFImpl for Numeric {
     }
 
     fn aliases(&self) -> &[String] {
-        self.inner.aliases()
+        &self.aliases
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {

@@ -18,6 +18,7 @@ mod extract;
 mod extremes;
 mod functions;
 mod headings;
+mod merged_order;
 mod names;
 mod operators;
 pub mod outcome;
