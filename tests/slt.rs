@@ -96,7 +96,8 @@ async fn ten_parameters_and_more_are_bound_in_their_order() {
     let address = lake.listen().await;
     let mut config = tokio_postgres::Config::new();
     config.host("127.0.0.1").port(address.port()).user("ann").dbname("lake");
-    let Connection::Wire { client, .. } = Connection::wire(&config, "nunatak").await.unwrap() else {
+    let Connection::Wire { client, .. } = Connection::wire(&config, "nunatak").await.unwrap()
+    else {
         panic!("not the wire");
     };
     let letters: Vec<String> = ('a'..='l').map(String::from).collect();

@@ -6,10 +6,18 @@
 mod changes;
 #[path = "sql/console.rs"]
 mod console;
+#[path = "sql/ddl.rs"]
+mod ddl;
+#[path = "sql/ddl_temp.rs"]
+mod ddl_temp;
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "sql/pg_clients.rs"]
+mod pg_clients;
 #[path = "sql/pg_psql.rs"]
 mod pg_psql;
+#[path = "sql/pg_scope.rs"]
+mod pg_scope;
 #[path = "sql/pg_tools.rs"]
 mod pg_tools;
 #[path = "sql/scan_deletes.rs"]

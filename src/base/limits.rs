@@ -143,6 +143,8 @@ pub const PG_ROW_BYTES_MAX: usize = 1024 * 1024 * 1024 - 1;
 pub const PG_OUTPUT_BYTES: usize = 32 * 1024;
 /// Bytes that are read ahead while a statement runs, to notice that the client has gone.
 pub const PG_READ_AHEAD_BYTES: usize = 64 * 1024;
+/// Messages of COPY that wait until the rows in them are read.
+pub const PG_COPY_PIECES: usize = 4;
 /// Bytes of a message of an error; a plan or a text in it can be long.
 pub const PG_ERROR_BYTES_MAX: usize = 16 * 1024;
 
@@ -172,11 +174,19 @@ pub const SQL_VIEW_DEPTH_MAX: usize = 32;
 pub const SQL_OIDS_MAX: usize = 200_000;
 /// Metadata files of tables that one question about columns reads at once.
 pub const SQL_METADATA_AT_ONCE: usize = 16;
+/// Bytes of the temporary tables of one session; they are in memory, as a part of what all queries share.
+pub const SQL_TEMPORARY_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// What one statement says beside its answer; the rest is left out.
+pub const SQL_NOTICES_MAX: usize = 100;
 /// Commits that one statement lists.
 pub const SQL_LOG_ROWS_MAX: usize = 100_000;
 
 // SQL: writing.
 
+/// Bytes of one row that COPY brings; it is in memory as a whole.
+pub const COPY_ROW_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of rows that COPY reads before it writes them on.
+pub const COPY_BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of data files that one statement holds in memory; the largest file is put away when more come.
 pub const WRITE_BYTES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
 /// Bytes of one row group of a data file, unless the table says another number.
@@ -261,6 +271,10 @@ pub const FLIGHT_RESULT_IDLE_SECONDS: u64 = 5 * 60;
 pub const FLIGHT_SWEEP_SECONDS: u64 = 5;
 /// Rows of values bound to one statement; each row runs it once.
 pub const FLIGHT_BOUND_ROWS_MAX: usize = 10_000;
+/// Rows of values bound to one query: the results of all of them wait at the same time.
+pub const FLIGHT_BOUND_QUERIES_MAX: usize = 1_000;
+/// Values that one `INSERT` takes at once when it is run for many rows of them.
+pub const FLIGHT_VALUES_AT_ONCE: usize = 10_000;
 /// Bytes of the message of an error; it travels in a header.
 pub const FLIGHT_ERROR_BYTES_MAX: usize = 2 * 1024;
 /// Tables in one answer of metadata.

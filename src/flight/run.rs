@@ -13,8 +13,8 @@ use super::door::Shared;
 use super::error::{FlightResult, panicked, status, stopped, wrong};
 use super::prepared::only;
 use super::transaction::Transaction;
-use crate::base::limits::FLIGHT_STATEMENTS_MAX;
-use crate::sql::door::{Cancel, Canceler, Connection, cancel_signal};
+use crate::base::limits::{FLIGHT_BOUND_QUERIES_MAX, FLIGHT_STATEMENTS_MAX, FLIGHT_VALUES_AT_ONCE};
+use crate::sql::door::{Cancel, Canceler, Connection, cancel_signal, for_several_rows};
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::outcome::{Outcome, RowStream, Value};
 use crate::sql::syntax::statement::Parsed;
@@ -232,40 +232,80 @@ async fn all(
         Source::Text(text) => only(session.parse(&text)?)?,
         Source::Prepared(statement) => statement,
     };
-    let mut count = 0;
-    let mut columns: Option<SchemaRef> = None;
-    let mut streams = Vec::new();
+    let mut ran = Gathered::default();
     // Outside of a transaction, what several rows of values do is one commit.
     let group = own && values.len() > 1;
     if group {
         session.begin_group();
     }
-    for values in values {
-        match session.execute(&statement, values, cancel.clone()).await? {
+    let width = values.first().map_or(0, Vec::len);
+    let at_once = FLIGHT_VALUES_AT_ONCE.checked_div(width).unwrap_or(1).max(1);
+    for values in values.chunks(at_once) {
+        let merged = match values.len() {
+            0 | 1 => None,
+            rows => for_several_rows(&statement, rows, width),
+        };
+        if let Some(merged) = merged {
+            let outcome = session.execute(&merged, &values.concat(), cancel.clone()).await?;
+            ran.take(outcome, own)?;
+            continue;
+        }
+        for values in values {
+            let outcome = session.execute(&statement, values, cancel.clone()).await?;
+            ran.take(outcome, own)?;
+        }
+    }
+    if group {
+        session.end_group().await?;
+    }
+    Ok(ran.finish())
+}
+
+/// What the runs of a statement came to so far.
+#[derive(Default)]
+struct Gathered {
+    count: i64,
+    columns: Option<SchemaRef>,
+    streams: Vec<RowStream>,
+}
+
+impl Gathered {
+    fn take(&mut self, outcome: Outcome, own: bool) -> SqlResult<()> {
+        match outcome {
             Outcome::Done { tag } => {
                 check(&tag, own)?;
-                count = sum(count, affected(&tag));
+                self.count = sum(self.count, affected(&tag));
             }
-            Outcome::Rows { columns: found, rows } => {
-                let first = columns.get_or_insert_with(|| Arc::clone(&found));
-                if *first != found {
+            Outcome::Rows { columns, rows } => {
+                let first = self.columns.get_or_insert_with(|| Arc::clone(&columns));
+                if *first != columns {
                     return Err(SqlError::new(
                         SqlState::DatatypeMismatch,
                         "the rows of values lead to results with different columns",
                     )
                     .with_hint("give all values of a parameter in one type, or cast it"));
                 }
-                count = UNKNOWN;
-                streams.push(rows);
+                if self.streams.len() >= FLIGHT_BOUND_QUERIES_MAX {
+                    return Err(SqlError::new(
+                        SqlState::ProgramLimitExceeded,
+                        format!(
+                            "a query is run for at most {FLIGHT_BOUND_QUERIES_MAX} rows of values"
+                        ),
+                    ));
+                }
+                self.count = UNKNOWN;
+                self.streams.push(rows);
             }
         }
+        Ok(())
     }
-    if group {
-        session.end_group().await?;
+
+    fn finish(self) -> Ran {
+        let Self { count, columns, streams } = self;
+        let rows =
+            columns.map(|columns| Rows { columns, rows: stream::iter(streams).flatten().boxed() });
+        Ran { count, rows }
     }
-    let rows =
-        columns.map(|columns| Rows { columns, rows: stream::iter(streams).flatten().boxed() });
-    Ok(Ran { count, rows })
 }
 
 /// What a statement leaves in its session must be of some use.

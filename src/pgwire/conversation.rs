@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ::pgwire::messages::PgWireBackendMessage as Answer;
 use ::pgwire::messages::response::{
-    CommandComplete, EmptyQueryResponse, ErrorResponse, ReadyForQuery,
+    CommandComplete, EmptyQueryResponse, ErrorResponse, NoticeResponse, ReadyForQuery,
     TransactionStatus as WireStatus,
 };
 use ::pgwire::messages::startup::{Authentication, BackendKeyData, ParameterStatus, SecretKey};
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::cancel::Key;
 use super::door::{last_words, stop, stopped};
-use super::error::{WireError, WireResult};
+use super::error::{WireError, WireResult, code};
 use super::extended::{Portal, Prepared};
 use super::input::{Frame, Input, NoMessage};
 use super::output::Output;
@@ -215,6 +215,10 @@ impl Conversation {
             if many {
                 self.session.begin_group();
             }
+            if let Some(direction) = self.session.copies(&statement) {
+                self.copy(&statement, direction, &cancel).await?;
+                continue;
+            }
             match self.execute(&statement, &[], &cancel).await? {
                 Outcome::Done { tag } => self.complete(tag)?,
                 Outcome::Rows { columns, rows } => {
@@ -255,7 +259,21 @@ impl Conversation {
     }
 
     pub(super) fn complete(&mut self, tag: String) -> WireResult<()> {
+        self.notices()?;
+        if tag == "DISCARD ALL" {
+            self.statements.clear();
+            self.portals.clear();
+        }
         self.output.put(&Answer::CommandComplete(CommandComplete::new(tag)))
+    }
+
+    /// Tells what statements said beside their answers.
+    fn notices(&mut self) -> WireResult<()> {
+        for text in self.session.take_notices() {
+            let fields = WireError::new(code::SUCCESS, text).fields_of("NOTICE");
+            self.output.put(&Answer::NoticeResponse(NoticeResponse::new(fields)))?;
+        }
+        Ok(())
     }
 
     /// Tells changed settings and the state, and sends everything.
@@ -269,6 +287,7 @@ impl Conversation {
             // Portals live as long as their transaction.
             self.portals.clear();
         }
+        self.notices()?;
         self.report()?;
         self.output.put(&Answer::ReadyForQuery(ReadyForQuery::new(status)))?;
         self.output.flush().await?;

@@ -5,6 +5,7 @@ use crate::sql::error::{SqlError, SqlState};
 
 /// Codes that only the protocol has; appendix A of PostgreSQL's manual.
 pub(super) mod code {
+    pub(in super::super) const SUCCESS: &str = "00000";
     pub(in super::super) const PROTOCOL_VIOLATION: &str = "08P01";
     pub(in super::super) const FEATURE_NOT_SUPPORTED: &str = "0A000";
     pub(in super::super) const NUMERIC_OUT_OF_RANGE: &str = "22003";
@@ -81,7 +82,11 @@ impl WireError {
 
     /// The fields of the message `ErrorResponse`.
     pub(super) fn fields(&self) -> Vec<(u8, String)> {
-        let severity = if self.fatal { "FATAL" } else { "ERROR" };
+        self.fields_of(if self.fatal { "FATAL" } else { "ERROR" })
+    }
+
+    /// The fields of a message of this severity.
+    pub(super) fn fields_of(&self, severity: &str) -> Vec<(u8, String)> {
         let mut fields = vec![
             (b'S', severity.to_owned()),
             (b'V', severity.to_owned()),

@@ -209,6 +209,10 @@ impl Conversation {
             self.output.put(&Answer::EmptyQueryResponse(EmptyQueryResponse::new()))?;
             return Ok(State::Done);
         };
+        if let Some(direction) = self.session.copies(statement) {
+            self.copy(statement, direction, cancel).await?;
+            return Ok(State::Done);
+        }
         let outcome = self.execute(statement, values, cancel).await?;
         match (outcome, &bound.columns) {
             (Outcome::Done { tag }, _) => {

@@ -12,6 +12,7 @@
 
 mod cancel;
 mod conversation;
+mod copy;
 pub mod door;
 mod error;
 mod extended;

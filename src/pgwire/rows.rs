@@ -78,7 +78,7 @@ impl Columns {
             && self.told.iter().zip(&other.told).all(|(one, other)| one.kind.oid == other.kind.oid)
     }
 
-    fn encoders(&self, batch: &RecordBatch, zone: Zone) -> WireResult<Vec<Column>> {
+    pub(super) fn encoders(&self, batch: &RecordBatch, zone: Zone) -> WireResult<Vec<Column>> {
         if batch.num_columns() != self.told.len() {
             return Err(WireError::new(
                 code::INTERNAL,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
 
+use super::copy::{CopyData, CopyDirection, CopyOut};
 use super::door::{Cancel, Connection, Database, Ingest};
 use super::engine::Engine;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
-use super::session::Session;
+use super::session::{Session, timed_out};
 use super::stack::roomy;
 use super::syntax::statement::Parsed;
 use super::{settings, statements};
@@ -29,8 +30,17 @@ impl Database for Databases {
     ) -> SqlResult<Box<dyn Connection>> {
         let mut session = self.0.session(database, user)?;
         for (name, value) in given {
-            session.set(name, value)?;
+            let zone = name.eq_ignore_ascii_case("timezone");
+            match session.set(name, value) {
+                // Drivers send the zone of their machine without being asked. What they are told the zone
+                // is, they go by.
+                Err(_) if zone && settings::TimeZone::is_known(value) => {
+                    session.notice(format!("times are shown and read in UTC, not in {value}"));
+                }
+                other => other?,
+            }
         }
+        session.settings_are_initial();
         Ok(Box::new(session))
     }
 }
@@ -63,8 +73,19 @@ impl Connection for Session {
             }
             return Self::execute(self, statement, parameters).await;
         }
+        let limit = self.statement_timeout();
+        let over = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             outcome = Self::execute(self, statement, parameters) => outcome,
+            () = over => {
+                self.failed();
+                Err(timed_out())
+            }
             () = cancel.canceled() => {
                 self.failed();
                 Err(canceled())
@@ -84,6 +105,32 @@ impl Connection for Session {
             Self::failed(self);
         }
         done
+    }
+
+    fn copies(&self, statement: &Parsed) -> Option<CopyDirection> {
+        Self::copies(statement)
+    }
+
+    async fn copy_out(&mut self, statement: &Parsed, cancel: Cancel) -> SqlResult<CopyOut> {
+        tokio::select! {
+            copy = Self::copy_out(self, statement) => copy,
+            () = cancel.canceled() => {
+                self.failed();
+                Err(canceled())
+            }
+        }
+    }
+
+    async fn copy_in_columns(&mut self, statement: &Parsed) -> SqlResult<usize> {
+        Self::copy_in_columns(self, statement).await
+    }
+
+    async fn copy_in(&mut self, statement: &Parsed, data: CopyData) -> SqlResult<u64> {
+        Self::copy_in(self, statement, data).await
+    }
+
+    fn take_notices(&mut self) -> Vec<String> {
+        Self::take_notices(self)
     }
 
     fn begin_group(&mut self) {

@@ -10,7 +10,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::error::SqlResult;
+use super::copy::{CopyData, CopyDirection, CopyOut};
+use super::error::{SqlError, SqlResult};
 use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::syntax::statement::Parsed;
 
@@ -75,6 +76,42 @@ pub trait Connection: Send {
     /// these rows fails with, and what the rows themselves end with. Nothing is put then.
     async fn ingest(&mut self, ingest: Ingest, rows: RowStream) -> SqlResult<u64>;
 
+    /// Which way a statement copies; nothing for one that is no `COPY`. A `COPY` is not run by
+    /// [`Connection::execute`].
+    fn copies(&self, _statement: &Parsed) -> Option<CopyDirection> {
+        None
+    }
+
+    /// Starts a `COPY … TO STDOUT`.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    async fn copy_out(&mut self, _statement: &Parsed, _cancel: Cancel) -> SqlResult<CopyOut> {
+        Err(SqlError::unsupported("COPY"))
+    }
+
+    /// Looks at a `COPY … FROM STDIN` before data are asked for; answers how many columns they have.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    async fn copy_in_columns(&mut self, _statement: &Parsed) -> SqlResult<usize> {
+        Err(SqlError::unsupported("COPY"))
+    }
+
+    /// Carries out a `COPY … FROM STDIN` with data that the client sends; answers the number of rows.
+    /// Data that end in an error (the client gave up, has gone, or canceled) change nothing.
+    ///
+    /// # Errors
+    /// The error of the data, and as [`Connection::execute`].
+    async fn copy_in(&mut self, _statement: &Parsed, _data: CopyData) -> SqlResult<u64> {
+        Err(SqlError::unsupported("COPY"))
+    }
+
+    /// What statements said beside their answers since this was asked last.
+    fn take_notices(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Begins a group of statements that are carried out together or not at all, unless a transaction is
     /// open; for a message of several statements, before each of them.
     fn begin_group(&mut self);
@@ -95,6 +132,14 @@ pub trait Connection: Send {
 
     /// A setting as it is in force, such as `TimeZone`; `None` for one that is not known.
     fn setting(&self, name: &str) -> Option<String>;
+}
+
+/// The statement that does for several rows of values at once what this one does for each of them; their
+/// values are given one row after the other, `width` for each. `None` if there is no such statement, then it
+/// is run for each row.
+#[must_use]
+pub fn for_several_rows(statement: &Parsed, rows: usize, width: usize) -> Option<Arc<Parsed>> {
+    super::statements::several::merged(statement, rows, width)
 }
 
 /// Into which table rows go.

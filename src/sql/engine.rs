@@ -119,14 +119,19 @@ impl Engine {
     fn names(&self, database: &str) -> SqlResult<Names> {
         let (name, view) = parse_warehouse(database)?;
         let warehouse = self.catalog.warehouse(&name)?;
-        let schema = match &view {
-            ViewOf::Warehouse => warehouse.default_branch.to_string(),
-            ViewOf::Ref(at) => {
-                self.catalog.resolve(&warehouse, at)?;
-                crate::base::name::DEFAULT_NAMESPACE.to_owned()
-            }
-        };
-        Ok(Names { scope: Scope { warehouse, view }, search_path: vec![quoted_schema(&schema)] })
+        if let ViewOf::Ref(at) = &view {
+            self.catalog.resolve(&warehouse, at)?;
+        }
+        let scope = Scope { warehouse, view };
+        Ok(Names { search_path: first_search_path(&scope), scope })
+    }
+
+    /// What was read for questions about schemas and tables since the server started: refs whose
+    /// namespaces were listed, namespaces whose tables were listed, tables looked up by name, tables whose
+    /// metadata was asked for.
+    #[must_use]
+    pub fn catalog_reads(&self) -> [u64; 4] {
+        self.pg.reads()
     }
 
     /// The name of the database that is meant where none is named.
@@ -162,6 +167,15 @@ impl Engine {
         state.mark_start_execution();
         Ok(state)
     }
+}
+
+/// The schemas in which a new session looks for names without one.
+pub(super) fn first_search_path(scope: &Scope) -> Vec<String> {
+    let schema = match &scope.view {
+        ViewOf::Warehouse => scope.warehouse.default_branch.to_string(),
+        ViewOf::Ref(_) => crate::base::name::DEFAULT_NAMESPACE.to_owned(),
+    };
+    vec![quoted_schema(&schema)]
 }
 
 /// Says what a database is where one is not there.

@@ -41,6 +41,14 @@ pub enum SqlState {
     UndefinedTable,
     /// No such column.
     UndefinedColumn,
+    /// A column is there twice.
+    DuplicateColumn,
+    /// A table that cannot be made so.
+    InvalidTableDefinition,
+    /// Bytes that are no text.
+    CharacterNotInRepertoire,
+    /// Data of COPY that do not have the form that was said.
+    BadCopyFileFormat,
     /// No such function or operator.
     UndefinedFunction,
     /// No such schema.
@@ -112,6 +120,10 @@ impl SqlState {
             Self::AmbiguousColumn => "42702",
             Self::UndefinedTable => "42P01",
             Self::UndefinedColumn => "42703",
+            Self::DuplicateColumn => "42701",
+            Self::InvalidTableDefinition => "42P16",
+            Self::BadCopyFileFormat => "22P04",
+            Self::CharacterNotInRepertoire => "22021",
             Self::UndefinedFunction => "42883",
             Self::InvalidSchemaName => "3F000",
             Self::InvalidCatalogName => "3D000",

@@ -19,9 +19,11 @@ use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::settings::Settings;
 use super::stack::roomy;
 use super::syntax::statement::{Body, Parsed};
+use super::temp::TempTables;
 use super::transaction::{self, Transaction};
 use super::{bind, headings, pg, semantics, settings, statements, tables, versions};
 use crate::auth::context::OpContext;
+use crate::base::limits::SQL_NOTICES_MAX;
 use crate::catalog::Catalog;
 
 /// A connection to a database.
@@ -31,15 +33,30 @@ pub struct Session {
     pub(super) names: Names,
     pub(super) ctx: OpContext,
     pub(super) settings: Settings,
+    /// Its temporary tables.
+    pub(super) temp: TempTables,
+    /// What it has to say beside its answers.
+    notices: Vec<String>,
     pub(super) transaction: Option<Transaction>,
+    /// When the statement that runs has to have read its rows.
+    pub(super) deadline: Option<tokio::time::Instant>,
 }
 
 impl Session {
     pub(super) fn new(engine: Arc<Engine>, names: Names, ctx: OpContext) -> Self {
-        Self { engine, names, ctx, settings: Settings::default(), transaction: None }
+        Self {
+            engine,
+            names,
+            ctx,
+            settings: Settings::default(),
+            temp: TempTables::default(),
+            notices: Vec::new(),
+            transaction: None,
+            deadline: None,
+        }
     }
 
-    /// This session with other names, for what is inside a view.
+    /// This session with other names, for what is inside a view. It has no temporary tables.
     pub(super) fn within(&self, names: Names) -> Self {
         let mut inner = Self::new(Arc::clone(&self.engine), names, self.ctx.clone());
         inner.transaction = self.transaction.as_ref().map(Transaction::share);
@@ -58,6 +75,18 @@ impl Session {
     #[must_use]
     pub fn transaction(&self) -> TransactionStatus {
         self.transaction.as_ref().map_or(TransactionStatus::Idle, Transaction::status)
+    }
+
+    /// Says something beside the answer of the statement that runs.
+    pub(super) fn notice(&mut self, text: impl Into<String>) {
+        if self.notices.len() < SQL_NOTICES_MAX {
+            self.notices.push(text.into());
+        }
+    }
+
+    /// What statements said beside their answers since this was asked last.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
     }
 
     /// A setting as `SHOW` would answer it; `None` for a name that is no setting.
@@ -95,6 +124,7 @@ impl Session {
     ) -> SqlResult<Description> {
         let columns = match &statement.body {
             Body::Version(version) => versions::columns(version),
+            Body::Own(own) => statements::own_columns(self, own).await?,
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
                     if let Some((inner, with)) = statements::behind_with(body) {
@@ -119,6 +149,7 @@ impl Session {
     /// What it fails with; inside a transaction, only its end is accepted then.
     pub async fn execute(&mut self, statement: &Parsed, values: &[Value]) -> SqlResult<Outcome> {
         self.check_open(statement)?;
+        self.deadline = self.statement_timeout().map(|limit| tokio::time::Instant::now() + limit);
         let outcome = roomy(self.execute_open(statement, values)).await;
         self.settle(outcome)
     }
@@ -131,6 +162,7 @@ impl Session {
                 }
                 versions::execute(self, version).await
             }
+            Body::Own(own) => statements::execute_own(self, own, values).await,
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
                     if let Some((inner, with)) = statements::behind_with(body) {
@@ -141,6 +173,8 @@ impl Session {
                 }
                 Statement::Set(set) if !transaction::concerns(set) => settings::set(self, set),
                 Statement::ShowVariable { variable } => settings::show_rows(self, variable),
+                Statement::Reset(reset) => settings::reset(self, &reset.reset),
+                Statement::Discard { object_type } => settings::discard(self, *object_type),
                 other => match transaction::execute(self, other).await? {
                     Some(outcome) => Ok(outcome),
                     None => statements::execute(self, other, None, values).await,
@@ -150,7 +184,7 @@ impl Session {
     }
 
     /// Inside a failed transaction only its end is accepted.
-    fn check_open(&self, statement: &Parsed) -> SqlResult<()> {
+    pub(super) fn check_open(&self, statement: &Parsed) -> SqlResult<()> {
         let ends = matches!(&statement.body, Body::Standard(body)
             if matches!(**body, Statement::Commit { .. } | Statement::Rollback { .. }));
         if self.transaction() == TransactionStatus::Failed && !ends {
@@ -162,7 +196,7 @@ impl Session {
         Ok(())
     }
 
-    fn settle<T>(&mut self, result: SqlResult<T>) -> SqlResult<T> {
+    pub(super) fn settle<T>(&mut self, result: SqlResult<T>) -> SqlResult<T> {
         if result.is_err() {
             self.failed();
         }
@@ -173,6 +207,7 @@ impl Session {
     pub(super) fn changes(statement: &Parsed) -> bool {
         match &statement.body {
             Body::Version(version) => versions::changes(version),
+            Body::Own(own) => statements::own_changes(own),
             Body::Standard(body) => match body.as_ref() {
                 query @ Statement::Query(_) => statements::behind_with(query).is_some(),
                 other => !matches!(
@@ -180,6 +215,8 @@ impl Session {
                     Statement::Explain { .. }
                         | Statement::Set(_)
                         | Statement::ShowVariable { .. }
+                        | Statement::Reset(_)
+                        | Statement::Discard { .. }
                         | Statement::StartTransaction { .. }
                         | Statement::Rollback { .. }
                         | Statement::Savepoint { .. }
@@ -192,7 +229,13 @@ impl Session {
     /// Tells that a statement ended in an error: a transaction has failed then, a group of statements is
     /// undone.
     pub fn failed(&mut self) {
-        self.transaction = self.transaction.take().and_then(Transaction::fail);
+        self.transaction = match self.transaction.take() {
+            Some(group) if group.is_group() => {
+                self.put_back(group.into_before());
+                None
+            }
+            open => open.and_then(Transaction::fail),
+        };
     }
 
     /// Begins a group of statements that are carried out together or not at all, if no transaction is open
@@ -200,7 +243,7 @@ impl Session {
     /// transaction.
     pub fn begin_group(&mut self) {
         if self.transaction.is_none() {
-            self.transaction = Some(Transaction::group(&self.engine.catalog));
+            self.transaction = Some(Transaction::group(&self.engine.catalog, self.keep()));
         }
     }
 
@@ -210,7 +253,12 @@ impl Session {
     /// `SerializationFailure` if somebody else changed what the group changed; then nothing of it happened.
     pub async fn end_group(&mut self) -> SqlResult<()> {
         match self.transaction.take() {
-            Some(group) if group.is_group() => group.commit(&self.ctx).await,
+            Some(group) if group.is_group() => {
+                let before = group.before().clone();
+                let done = group.commit(&self.ctx).await;
+                self.end_of_transaction(done.is_ok(), before);
+                done
+            }
             other => {
                 self.transaction = other;
                 Ok(())
@@ -318,8 +366,31 @@ impl Session {
             RecordBatch::try_new_with_options(Arc::clone(&columns), batch.columns().to_vec(), &rows)
                 .map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))
         };
-        Ok(stream.map(move |batch| shown(batch?)).boxed())
+        let rows = stream.map(move |batch| shown(batch?)).boxed();
+        Ok(match self.deadline {
+            Some(deadline) => until(deadline, rows),
+            None => rows,
+        })
     }
+}
+
+/// Rows that end in an error when the time is over.
+fn until(deadline: tokio::time::Instant, rows: RowStream) -> RowStream {
+    let over = Box::pin(tokio::time::sleep_until(deadline));
+    futures::stream::unfold(Some((rows, over)), |state| async move {
+        let (mut rows, mut over) = state?;
+        tokio::select! {
+            biased;
+            () = &mut over => Some((Err(timed_out()), None)),
+            next = rows.next() => next.map(|batch| (batch, Some((rows, over)))),
+        }
+    })
+    .boxed()
+}
+
+/// The error of a statement that took longer than it may.
+pub(super) fn timed_out() -> SqlError {
+    SqlError::new(SqlState::QueryCanceled, "canceling statement due to statement timeout")
 }
 
 /// The columns of a plan.

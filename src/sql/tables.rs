@@ -67,6 +67,9 @@ async fn find(
             format!("function {}() does not exist", source.parts.join(".")),
         ));
     }
+    if let Some((_, table)) = session.temp.find(&source.parts).filter(|_| source.at.is_none()) {
+        return table.provider();
+    }
     let catalog = session.catalog();
     let target =
         session.names.find(catalog, &session.ctx, pins, &source.parts, source.at.as_ref())?;

@@ -10,8 +10,10 @@ use datafusion::sql::sqlparser::ast::{Set, Statement, TransactionAccessMode, Tra
 
 use super::bind::folded;
 use super::error::{SqlError, SqlResult, SqlState};
+use super::kept::Kept;
 use super::outcome::{Outcome, TransactionStatus};
 use super::session::Session;
+use super::temp::TempTables;
 use crate::auth::context::OpContext;
 use crate::base::limits::SAVEPOINTS_MAX;
 use crate::catalog::Catalog;
@@ -26,12 +28,15 @@ pub(super) struct Transaction {
     failed: bool,
     read_only: bool,
     /// Oldest first; names may repeat.
-    savepoints: Vec<(String, Option<Savepoint>)>,
+    savepoints: Vec<(String, Option<Savepoint>, TempTables)>,
+    /// What the session had before it.
+    before: Kept,
 }
 
 impl Transaction {
-    fn new(catalog: &Catalog, group: bool) -> Self {
+    fn new(catalog: &Catalog, group: bool, before: Kept) -> Self {
         Self {
+            before,
             catalog: catalog.begin(),
             group,
             failed: false,
@@ -41,14 +46,31 @@ impl Transaction {
     }
 
     /// A transaction around the statements of one message.
-    pub(super) fn group(catalog: &Catalog) -> Self {
-        Self::new(catalog, true)
+    pub(super) fn group(catalog: &Catalog, before: Kept) -> Self {
+        Self::new(catalog, true, before)
+    }
+
+    /// What the session had before it.
+    pub(super) const fn before(&self) -> &Kept {
+        &self.before
+    }
+
+    /// What the session had before it.
+    pub(super) fn into_before(self) -> Kept {
+        self.before
     }
 
     /// The same transaction, to read in.
     pub(super) fn share(&self) -> Self {
         let catalog = Arc::clone(&self.catalog);
-        Self { catalog, group: false, failed: false, read_only: true, savepoints: Vec::new() }
+        Self {
+            catalog,
+            group: false,
+            failed: false,
+            read_only: true,
+            savepoints: Vec::new(),
+            before: self.before.clone(),
+        }
     }
 
     /// The catalog as the transaction sees it.
@@ -93,7 +115,7 @@ impl Transaction {
     }
 
     fn savepoint(&self, name: &str) -> SqlResult<usize> {
-        self.savepoints.iter().rposition(|(known, _)| known == name).ok_or_else(|| {
+        self.savepoints.iter().rposition(|(known, ..)| known == name).ok_or_else(|| {
             SqlError::new(
                 SqlState::InvalidSavepoint,
                 format!("savepoint \"{name}\" does not exist"),
@@ -121,7 +143,9 @@ pub(super) async fn execute(
         }
         Statement::Commit { chain: false, end: false, modifier: None } => commit(session).await?,
         Statement::Rollback { chain: false, savepoint: None } => {
-            session.transaction = None;
+            if let Some(transaction) = session.transaction.take() {
+                session.put_back(transaction.before);
+            }
             "ROLLBACK"
         }
         Statement::Commit { chain: true, .. } | Statement::Rollback { chain: true, .. } => {
@@ -131,13 +155,19 @@ pub(super) async fn execute(
             let transaction = block(session, "ROLLBACK TO SAVEPOINT")?;
             let at = transaction.savepoint(&folded(name))?;
             transaction.savepoints.truncate(at + 1);
-            if let Some((_, Some(savepoint))) = transaction.savepoints.last() {
-                transaction.catalog.rollback_to(savepoint);
+            let mut temp = TempTables::default();
+            if let Some((_, savepoint, then)) = transaction.savepoints.last() {
+                if let Some(savepoint) = savepoint {
+                    transaction.catalog.rollback_to(savepoint);
+                }
+                temp = then.clone();
             }
             transaction.failed = false;
+            session.temp = temp;
             "ROLLBACK"
         }
         Statement::Savepoint { name } => {
+            let temp = session.temp.clone();
             let transaction = block(session, "SAVEPOINT")?;
             if transaction.savepoints.len() >= SAVEPOINTS_MAX {
                 return Err(SqlError::new(
@@ -146,7 +176,7 @@ pub(super) async fn execute(
                 ));
             }
             let savepoint = transaction.catalog.savepoint();
-            transaction.savepoints.push((folded(name), savepoint));
+            transaction.savepoints.push((folded(name), savepoint, temp));
             "SAVEPOINT"
         }
         Statement::ReleaseSavepoint { name } => {
@@ -170,10 +200,11 @@ pub(super) async fn execute(
 fn begin(session: &mut Session, modes: &[TransactionMode]) {
     // In a transaction already, PostgreSQL warns and goes on. What came before in the same message belongs
     // to the transaction.
+    let before = session.keep();
     let mut transaction = session
         .transaction
         .take()
-        .unwrap_or_else(|| Transaction::new(&session.engine.catalog, false));
+        .unwrap_or_else(|| Transaction::new(&session.engine.catalog, false, before));
     transaction.group = false;
     transaction.take_modes(modes);
     session.transaction = Some(transaction);
@@ -181,10 +212,15 @@ fn begin(session: &mut Session, modes: &[TransactionMode]) {
 
 async fn commit(session: &mut Session) -> SqlResult<&'static str> {
     match session.transaction.take() {
-        Some(transaction) if transaction.failed => Ok("ROLLBACK"),
+        Some(transaction) if transaction.failed => {
+            session.put_back(transaction.before);
+            Ok("ROLLBACK")
+        }
         Some(transaction) => {
-            transaction.commit(&session.ctx).await?;
-            Ok("COMMIT")
+            let before = transaction.before.clone();
+            let done = transaction.commit(&session.ctx).await;
+            session.end_of_transaction(done.is_ok(), before);
+            done.map(|()| "COMMIT")
         }
         // Outside of a transaction PostgreSQL warns.
         None => Ok("COMMIT"),

@@ -5,15 +5,127 @@ use std::collections::BTreeSet;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, TimezoneInfo,
+};
 use serde_json::{Value, json};
 
-use super::error::{SqlError, SqlResult};
+use super::error::{SqlError, SqlResult, SqlState};
 use super::headings;
 
-/// Columns that all may be null, as those of a table or view that is made from a query.
+/// The key of a field's metadata that holds the comment of a column.
+pub(super) const DOC: &str = "doc";
+
+/// Digits that Iceberg's decimals hold.
+const DECIMAL_DIGITS: u64 = 38;
+
+/// The type that a column has which is declared so. What the table could not keep as it was written (a
+/// length, digits without end, fewer digits of a second) is refused, because nothing would enforce it.
+///
+/// # Errors
+/// `FeatureNotSupported` for a type that Iceberg does not have.
+pub(super) fn declared(column: &str, written: &SqlType) -> SqlResult<DataType> {
+    Ok(match written {
+        SqlType::Boolean | SqlType::Bool => DataType::Boolean,
+        // Iceberg has no smaller integer; every smallint fits.
+        SqlType::SmallInt(None)
+        | SqlType::Int2(None)
+        | SqlType::Int(None)
+        | SqlType::Integer(None)
+        | SqlType::Int4(None) => DataType::Int32,
+        SqlType::BigInt(None) | SqlType::Int8(None) => DataType::Int64,
+        SqlType::Real | SqlType::Float4 => DataType::Float32,
+        SqlType::DoublePrecision | SqlType::Float8 | SqlType::Double(ExactNumberInfo::None) => {
+            DataType::Float64
+        }
+        SqlType::Float(info) => float(written, info)?,
+        SqlType::Numeric(info) | SqlType::Decimal(info) | SqlType::Dec(info) => {
+            decimal(column, info)?
+        }
+        SqlType::Text
+        | SqlType::String(None)
+        | SqlType::Varchar(None)
+        | SqlType::CharVarying(None)
+        | SqlType::CharacterVarying(None) => DataType::Utf8,
+        SqlType::Varchar(Some(_))
+        | SqlType::CharVarying(Some(_))
+        | SqlType::CharacterVarying(Some(_))
+        | SqlType::Char(_)
+        | SqlType::Character(_) => {
+            return Err(SqlError::unsupported(format_args!(
+                "{written} (column {column:?}): Iceberg does not keep the length, which"
+            ))
+            .with_hint("use text"));
+        }
+        SqlType::Bytea => DataType::LargeBinary,
+        SqlType::Date => DataType::Date32,
+        SqlType::Time(None | Some(6), TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            DataType::Time64(TimeUnit::Microsecond)
+        }
+        SqlType::Timestamp(None | Some(6), zone) => {
+            let zoned = matches!(zone, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz);
+            DataType::Timestamp(TimeUnit::Microsecond, zoned.then(|| "+00:00".into()))
+        }
+        SqlType::Array(ArrayElemTypeDef::SquareBracket(item, None))
+            if !matches!(**item, SqlType::Array(_)) =>
+        {
+            DataType::List(Field::new_list_field(declared(column, item)?, true).into())
+        }
+        SqlType::JSON | SqlType::JSONB | SqlType::Uuid => {
+            return Err(unknown(column, written).with_hint("use text"));
+        }
+        SqlType::Timestamp(..) | SqlType::Time(..) => {
+            return Err(unknown(column, written)
+                .with_hint("timestamp, timestamptz and time keep microseconds; time has no zone"));
+        }
+        other => return Err(unknown(column, other)),
+    })
+}
+
+fn unknown(column: &str, written: &SqlType) -> SqlError {
+    SqlError::unsupported(format_args!("a column ({column:?}) of the type {written}"))
+}
+
+fn float(written: &SqlType, info: &ExactNumberInfo) -> SqlResult<DataType> {
+    match info {
+        ExactNumberInfo::None => Ok(DataType::Float64),
+        ExactNumberInfo::Precision(1..=24) => Ok(DataType::Float32),
+        ExactNumberInfo::Precision(25..=53) => Ok(DataType::Float64),
+        _ => Err(SqlError::new(
+            SqlState::InvalidParameterValue,
+            format!("the precision of {written} is not between 1 and 53 bits"),
+        )),
+    }
+}
+
+fn decimal(column: &str, info: &ExactNumberInfo) -> SqlResult<DataType> {
+    let (precision, scale) = match info {
+        ExactNumberInfo::None => {
+            return Err(SqlError::unsupported(format_args!(
+                "numeric without precision (column {column:?})"
+            ))
+            .with_hint("write numeric(precision, scale); Iceberg keeps up to 38 digits"));
+        }
+        ExactNumberInfo::Precision(precision) => (*precision, 0),
+        ExactNumberInfo::PrecisionAndScale(precision, scale) => (*precision, *scale),
+    };
+    let digits = u8::try_from(precision).ok().filter(|_| precision <= DECIMAL_DIGITS);
+    let fits = u64::try_from(scale).is_ok_and(|scale| scale <= precision);
+    match (digits, i8::try_from(scale)) {
+        (Some(digits @ 1..), Ok(scale)) if fits => Ok(DataType::Decimal128(digits, scale)),
+        _ => Err(SqlError::new(
+            SqlState::InvalidParameterValue,
+            format!(
+                "numeric({precision}, {scale}) (column {column:?}) is not between                  numeric(1, 0) and numeric({DECIMAL_DIGITS}, {DECIMAL_DIGITS})"
+            ),
+        )),
+    }
+}
+
+/// Columns that all may be null and have no comments, as those of a table or view that is made from a query.
 pub(super) fn nullable(columns: &Schema) -> Schema {
-    let fields = columns.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
-    Schema::new(fields.collect::<Vec<_>>())
+    let plain = |field: &Field| Field::new(field.name(), field.data_type().clone(), true);
+    Schema::new(columns.fields().iter().map(|field| plain(field)).collect::<Vec<_>>())
 }
 
 /// An Iceberg schema document for columns, with ids from 1.
@@ -39,10 +151,19 @@ pub(super) fn iceberg_schema(columns: &Schema) -> SqlResult<String> {
 
 fn iceberg_field(id: i32, field: &Field, required: bool, next: &mut i32) -> SqlResult<Value> {
     let field_type = iceberg_type(field.name(), field.data_type(), next)?;
-    Ok(json!({ "id": id, "name": field.name(), "required": required, "type": field_type }))
+    let mut written =
+        json!({ "id": id, "name": field.name(), "required": required, "type": field_type });
+    if let (Some(doc), Some(map)) = (field.metadata().get(DOC), written.as_object_mut()) {
+        map.insert("doc".to_owned(), Value::String(doc.clone()));
+    }
+    Ok(written)
 }
 
-fn iceberg_type(column: &str, data_type: &DataType, next: &mut i32) -> SqlResult<Value> {
+/// The type in Iceberg's words; parts of it get the ids behind `next`.
+///
+/// # Errors
+/// `FeatureNotSupported` for a type that Iceberg does not have.
+pub(super) fn iceberg_type(column: &str, data_type: &DataType, next: &mut i32) -> SqlResult<Value> {
     let name = match data_type {
         DataType::Boolean => "boolean",
         DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 => {

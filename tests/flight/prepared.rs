@@ -107,6 +107,25 @@ async fn each_row_of_values_runs_the_statement_once() {
     assert_eq!(insert.execute_update().await.unwrap(), 0);
     assert_eq!(client.rows("SELECT count(*) FROM t").await, ["3"]);
 
+    // One file for many rows of an `INSERT` with values, and in their order.
+    let many: Vec<i64> = (10..6_010).collect();
+    let texts: StringArray = many.iter().map(|n| (n % 2 == 0).then(|| format!("n{n}"))).collect();
+    insert.set_parameters(values(vec![Arc::new(Int64Array::from(many)), Arc::new(texts)])).unwrap();
+    assert_eq!(insert.execute_update().await.unwrap(), 6_000);
+    let sums = "SELECT count(*), count(name), sum(id), max(name) FROM t WHERE id >= 10";
+    assert_eq!(client.rows(sums).await, ["6000|3000|18057000|n998"]);
+    let files: u64 =
+        client.rows("SELECT count(*) FROM system.files('t')").await[0].parse().unwrap();
+    assert!(files < 10, "{files}");
+    client.update("DELETE FROM t WHERE id >= 10").await.unwrap();
+    // What sees the rows before it is run for each row.
+    let text = "INSERT INTO t SELECT max(id) + 1, $1 FROM t".to_owned();
+    let mut next = client.inner.prepare(text, None).await.unwrap();
+    next.set_parameters(values(vec![Arc::new(StringArray::from(vec!["d", "e"]))])).unwrap();
+    assert_eq!(next.execute_update().await.unwrap(), 2);
+    let rows = client.rows("SELECT * FROM t WHERE id > 3 ORDER BY id").await;
+    assert_eq!(rows, ["4|d", "5|e"]);
+
     let ids = values(vec![Arc::new(Int64Array::from(vec![3, 1]))]);
     let rows = run(&server, "SELECT name FROM t WHERE id = $1", ids.clone()).await.unwrap();
     assert_eq!(rows, ["c", "a"]);

@@ -76,6 +76,6 @@ fn comments_may_be_dollar_quoted() {
         assert_eq!(comment.as_deref(), text);
     }
     for sql in ["COPY t (a, b) FROM STDIN", "COPY t FROM STDIN WITH (FORMAT csv);"] {
-        assert!(matches!(one(sql).body, Body::Standard(_)), "{sql}");
+        assert!(matches!(one(sql).body, Body::Own(_)), "{sql}");
     }
 }

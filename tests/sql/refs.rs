@@ -5,7 +5,7 @@ use super::*;
 fn statement(sql: &str) -> VersionStatement {
     match one(sql).body {
         Body::Version(statement) => statement,
-        Body::Standard(other) => panic!("{sql} is {other:?}"),
+        other => panic!("{sql} is {other:?}"),
     }
 }
 

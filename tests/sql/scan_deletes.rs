@@ -128,8 +128,18 @@ async fn left(lake: &Lake) -> Vec<i64> {
         let known = ask(table.clone().with_row_ids(), &text).await.unwrap();
         assert_eq!(numbers(known), wanted, "{filter}");
     }
-    let limited = ask(table.clone(), "SELECT id FROM t LIMIT 3").await.unwrap();
-    assert_eq!(limited.len(), all.len().min(3));
+    for limit in [1, 3, 9, 50] {
+        for filter in ["", "WHERE id >= 0", "WHERE id < 1000 AND id > -1"] {
+            let text = format!("SELECT id FROM t {filter} LIMIT {limit}");
+            let limited = numbers(ask(table.clone(), &text).await.unwrap());
+            let mut rest = all.clone();
+            for id in &limited {
+                let at = rest.iter().position(|known| known == id);
+                rest.remove(at.unwrap_or_else(|| panic!("{text}: {id} was deleted")));
+            }
+            assert_eq!(limited.len(), all.len().min(limit), "{text}");
+        }
+    }
     all
 }
 
@@ -563,6 +573,31 @@ async fn damaged_data_files_are_errors() {
         }
     }
     assert!(failed > 10, "{failed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nulls_beside_deleted_rows() {
+    let lake = empty("2", &columns()).await;
+    let numbers: Int64Array = (0..20).map(|id| (id % 2 == 1).then_some(id)).collect();
+    let a = batch(&[("id", 1, Arc::new(numbers) as ArrayRef)]);
+    let a = lake.data_file("a.parquet", &a, 4).await;
+    let (path, size) = (a.file_path().to_owned(), a.file_size_in_bytes());
+    let mut a = described(DataContentType::Data, path, 20, size);
+    a.value_counts([(1, 20)].into()).null_value_counts([(1, 10)].into());
+    a.lower_bounds([(1, Datum::long(1))].into()).upper_bounds([(1, Datum::long(19))].into());
+    let a = a.build().unwrap();
+    // As many rows are left as the file had nulls, and none of them is null.
+    let even: Vec<(&DataFile, i64)> = (0..10).map(|half| (&a, half * 2)).collect();
+    let deletes = lake.positions("d.parquet", &even).await;
+    lake.snapshot(&[(1, a.clone()), (1, deletes)]).await;
+    assert_eq!(left(&lake).await, (0..10).map(|half| half * 2 + 1).collect::<Vec<_>>());
+    // Row groups whose bounds match do not have as many rows that match.
+    lake.snapshot(&[(1, a)]).await;
+    for limit in [1, 2, 3, 5, 7, 10] {
+        let text = format!("SELECT id FROM t WHERE id > 0 LIMIT {limit}");
+        let table = lake.provider().await.unwrap();
+        assert_eq!(ask(table, &text).await.unwrap().len(), limit);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

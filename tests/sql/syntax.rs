@@ -25,6 +25,7 @@ fn tables(sql: &str) -> Vec<String> {
     match one(sql).body {
         Body::Standard(statement) => sources(&statement),
         Body::Version(other) => vec![format!("{other:?}")],
+        Body::Own(other) => vec![format!("{other:?}")],
     }
 }
 

@@ -91,6 +91,12 @@ impl VisitorMut for Cutter {
         if let Some(known) = self.known(expr) {
             *expr = known;
         }
+        if let Expr::Case { operand: None, conditions, else_result, .. } = expr {
+            conditions.retain(|case| !never(&case.condition));
+            if conditions.is_empty() {
+                *expr = else_result.take().map_or_else(|| null(None), |result| *result);
+            }
+        }
         ControlFlow::Continue(())
     }
 }
@@ -230,7 +236,7 @@ fn never(condition: &Expr) -> bool {
         Expr::IsNotNull(inner) => always_null(inner),
         Expr::BinaryOp { left, op: BinaryOperator::And, right } => never(left) || never(right),
         Expr::BinaryOp { left, op, right } => {
-            let columns = [column(left), column(right)];
+            let columns = [looked_up(left), looked_up(right)];
             let both = |one: &str, other: &str| {
                 columns == [Some(one.to_owned()), Some(other.to_owned())]
                     || columns == [Some(other.to_owned()), Some(one.to_owned())]
@@ -250,6 +256,20 @@ fn column(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(ident) => Some(folded(ident)),
         Expr::CompoundIdentifier(idents) => idents.last().map(folded),
+        _ => None,
+    }
+}
+
+/// A column, or the only result of a query.
+fn looked_up(expr: &Expr) -> Option<String> {
+    let Expr::Subquery(query) = expr else { return column(expr) };
+    match query.body.as_ref() {
+        SetExpr::Select(select) => match select.projection.as_slice() {
+            [SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }] => {
+                column(expr)
+            }
+            _ => None,
+        },
         _ => None,
     }
 }

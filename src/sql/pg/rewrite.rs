@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
     VisitorMut,
 };
 
+use super::functions::LIKE_PATTERN;
 use super::{empty, layout};
 use crate::sql::bind::folded;
 use crate::sql::error::SqlResult;
@@ -100,6 +101,16 @@ impl VisitorMut for Rewriter {
                 });
                 if plain {
                     *expr = (**inner).clone();
+                }
+            }
+            Expr::Like { pattern, escape_char: escape @ Some(_), .. }
+            | Expr::ILike { pattern, escape_char: escape @ Some(_), .. }
+                if self.catalog =>
+            {
+                // The planner's escape is the backslash.
+                if let Some(written) = escape.take() {
+                    let arguments = vec![(**pattern).clone(), Expr::Value(written.into())];
+                    **pattern = call(LIKE_PATTERN, arguments);
                 }
             }
             Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right }
@@ -202,11 +213,11 @@ fn cast(expr: &mut Expr) {
     } else if let Some(name) = type_name(data_type) {
         match name.as_str() {
             "regclass" | "regtype" | "regnamespace" | "regrole" => {
-                *expr = call(&format!("{name}{IN}"), (**inner).clone());
+                *expr = call(&format!("{name}{IN}"), vec![(**inner).clone()]);
                 return;
             }
             "regproc" | "regprocedure" => {
-                *expr = call("regproc_out", (**inner).clone());
+                *expr = call("regproc_out", vec![(**inner).clone()]);
                 return;
             }
             "_text" => {
@@ -233,14 +244,15 @@ pub(super) const IN: &str = "_in";
 /// Ends the name of the function that makes a name of it.
 pub(super) const OUT: &str = "_out";
 
-fn call(name: &str, argument: Expr) -> Expr {
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let argument = |expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr));
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
             duplicate_treatment: None,
-            args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))],
+            args: arguments.into_iter().map(argument).collect(),
             clauses: Vec::new(),
         }),
         filter: None,
@@ -255,9 +267,12 @@ fn name_of(expr: &Expr) -> Option<Expr> {
     let Expr::Function(function) = expr else { return None };
     let name = parts(&function.name)?;
     let [name] = name.as_slice() else { return None };
-    let kind = name
-        .strip_suffix(IN)
-        .filter(|kind| matches!(*kind, "regclass" | "regtype" | "regnamespace" | "regrole"))?;
+    let kind = match name.as_str() {
+        "to_regclass" | "to_regtype" => name,
+        _ => name
+            .strip_suffix(IN)
+            .filter(|kind| matches!(*kind, "regclass" | "regtype" | "regnamespace" | "regrole"))?,
+    };
     let mut function = function.clone();
     function.name = ObjectName::from(vec![Ident::new(format!("{kind}{OUT}"))]);
     Some(Expr::Function(function))

@@ -33,22 +33,30 @@ pub(super) const INFORMATION_SCHEMA_OID: i64 = 13_000;
 
 /// How much was read for questions about schemas and tables, since the server started.
 #[derive(Debug, Default)]
-pub(in crate::sql) struct Reads {
-    /// Namespaces whose tables were listed.
-    pub(in crate::sql) listed: AtomicU64,
+pub(super) struct Reads {
     /// Refs whose namespaces were listed.
-    pub(in crate::sql) refs: AtomicU64,
+    refs: AtomicU64,
+    /// Namespaces whose tables were listed.
+    listed: AtomicU64,
     /// Tables and views that were looked up by name.
-    pub(in crate::sql) looked_up: AtomicU64,
+    looked_up: AtomicU64,
     /// Tables and views whose metadata was asked for.
-    pub(in crate::sql) described: AtomicU64,
+    pub(super) described: AtomicU64,
 }
 
 /// What all sessions of a server share of this.
 #[derive(Debug, Default)]
 pub(in crate::sql) struct Shared {
     pub(super) oids: Oids,
-    pub(in crate::sql) reads: Reads,
+    pub(super) reads: Reads,
+}
+
+impl Shared {
+    /// How much was read, as `Engine::catalog_reads` says it.
+    pub(in crate::sql) fn reads(&self) -> [u64; 4] {
+        let Reads { refs, listed, looked_up, described } = &self.reads;
+        [refs, listed, looked_up, described].map(|counter| counter.load(Ordering::Relaxed))
+    }
 }
 
 /// The states that one statement sees.

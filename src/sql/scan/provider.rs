@@ -30,6 +30,7 @@ use super::files::{Live, LiveFile, ManifestCache, live_files};
 use super::readers::Readers;
 use super::row_ids::{self, Layout, RowIdsExec, WholeFile};
 use super::statistics;
+use super::unlimited::Unlimited;
 use crate::iceberg::io::Files;
 use crate::iceberg::location::LocationPolicy;
 use crate::sql::error::{SqlError, SqlResult};
@@ -322,11 +323,11 @@ impl IcebergTable {
         let config = FileScanConfigBuilder::new(store, Arc::new(source))
             .with_file_groups(groups)
             .with_statistics(statistics::summary(&known, &self.schema))
-            .with_limit(limit)
+            .with_limit(limit.filter(|_| files.iter().all(|file| file.selection.is_none())))
             .with_expr_adapter(Some(Arc::new(self.adapter())))
             .with_projection_indices(projection.cloned())?
             .build();
-        Ok(DataSourceExec::from_data_source(config))
+        Ok(DataSourceExec::from_data_source(Unlimited::new(config)))
     }
 }
 

@@ -124,6 +124,10 @@ pub(super) fn prune(
 pub(super) fn after_deletions(known: &Statistics, rows: u64) -> Statistics {
     let mut known = known.clone().to_inexact();
     known.num_rows = Precision::Inexact(usize::try_from(rows).unwrap_or(usize::MAX));
+    // Beside fewer rows than it was counted among, it could look like all of them.
+    for column in &mut known.column_statistics {
+        column.null_count = Precision::Absent;
+    }
     known
 }
 

@@ -1,18 +1,35 @@
 //! Statements that change something. Each is one commit on one branch; what is not carried out says so.
 
-use arrow::datatypes::DataType;
-use datafusion::sql::sqlparser::ast::{AlterTableOperation, ObjectType, SetExpr, Statement, With};
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::sql::sqlparser::ast::{
+    ObjectName, ObjectType, SetExpr, Statement, TableObject, With,
+};
 
+pub(super) use self::copy::{CopyTarget, check_copied, copy_rows, copy_target};
+pub(super) use self::rows::column_at as column_place;
+pub(super) use self::table::select_all;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::outcome::{Description, Outcome, Value};
 use super::session::Session;
+use super::syntax::own::OwnStatement;
 use crate::base::error::ErrorKind;
 
+mod alter;
 mod change;
+mod columns;
+mod comment;
+mod copy;
 pub(super) mod ingest;
+mod partitions;
+mod properties;
 mod rows;
 mod schema;
+mod schema_change;
+pub(super) mod several;
 mod table;
+mod temp;
+mod temp_rows;
+mod upkeep;
 mod view;
 
 /// The statement that a query with `WITH` stands before, and the clause.
@@ -44,20 +61,97 @@ pub(super) async fn execute(
             other => Err(SqlError::unsupported(format_args!("DROP {other}"))),
         },
         Statement::CreateTable(create) => table::create(session, create, values).await,
-        Statement::Insert(insert) => rows::insert(session, insert, with, values).await,
-        Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
-            change::execute(session, statement, with, values).await
-        }
-        Statement::Truncate(truncate) => rows::truncate(session, truncate).await,
-        Statement::CreateView(create) => view::create(session, create).await,
-        Statement::AlterTable(alter) => match alter.operations.as_slice() {
-            [AlterTableOperation::RenameTable { table_name }] if !alter.only => {
-                schema::rename(session, &alter.name, table_name, alter.if_exists).await
+        Statement::Insert(insert) => {
+            if let TableObject::TableName(name) = &insert.table
+                && let Some((name, table)) = temp::named(session, name)?
+            {
+                refuse_with(with)?;
+                rows::refuse_options(insert)?;
+                return temp::insert(session, name, &table, insert, values).await;
             }
-            _ => Err(SqlError::unsupported("this ALTER TABLE")
-                .with_hint("ALTER TABLE … RENAME TO … is; columns are changed by REST clients")),
+            rows::insert(session, insert, with, values).await
+        }
+        Statement::Delete(delete) => match temp_rows::deleted(session, delete)? {
+            Some((name, table)) => {
+                refuse_with(with)?;
+                temp_rows::delete(session, name, &table, delete, values).await
+            }
+            None => change::execute(session, statement, with, values).await,
         },
+        Statement::Update(update) => match temp_rows::updated(session, update)? {
+            Some((name, table)) => {
+                refuse_with(with)?;
+                temp_rows::update(session, name, &table, update, values).await
+            }
+            None => change::execute(session, statement, with, values).await,
+        },
+        Statement::Merge(_) => change::execute(session, statement, with, values).await,
+        Statement::Truncate(truncate) => {
+            if let [one] = truncate.table_names.as_slice()
+                && let Some((name, table)) = temp::named(session, &one.name)?
+            {
+                return temp::truncate(session, name, &table);
+            }
+            rows::truncate(session, truncate).await
+        }
+        Statement::CreateView(create) => view::create(session, create).await,
+        Statement::AlterTable(alter) => alter::alter(session, alter).await,
+        Statement::Comment { object_type, object_name, comment, if_exists: false } => {
+            comment::comment(session, *object_type, object_name, comment.as_deref()).await
+        }
+        Statement::Analyze(analyze) => upkeep::analyze(session, analyze),
         other => Err(unsupported(other)),
+    }
+}
+
+fn refuse_with(with: Option<&With>) -> SqlResult<()> {
+    if with.is_some() {
+        return Err(SqlError::unsupported("WITH before a change of a temporary table")
+            .with_hint("write the query as a subquery"));
+    }
+    Ok(())
+}
+
+/// Carries out a statement that the parser does not know.
+pub(super) async fn execute_own(
+    session: &mut Session,
+    statement: &OwnStatement,
+    _values: &[Value],
+) -> SqlResult<Outcome> {
+    match statement {
+        OwnStatement::RenameView { name, if_exists, to } => {
+            schema::rename_view(session, name, to, *if_exists).await
+        }
+        OwnStatement::SetSchema { name, view, if_exists, schema } => {
+            schema::set_schema(session, name, *view, schema, *if_exists).await
+        }
+        OwnStatement::ResetProperties { name, if_exists, must_be_set, keys } => {
+            alter::reset(session, name, *if_exists, *must_be_set, keys).await
+        }
+        OwnStatement::CommentOnView { name, comment } => {
+            comment::view(session, name, comment.as_deref()).await
+        }
+        OwnStatement::Copy(_) => Err(SqlError::unsupported("COPY over this kind of connection")
+            .with_hint("connect with a client of PostgreSQL, such as psql")),
+    }
+}
+
+/// The columns of such a statement, if it has rows.
+pub(super) async fn own_columns(
+    _session: &mut Session,
+    _statement: &OwnStatement,
+) -> SqlResult<Option<SchemaRef>> {
+    Ok(None)
+}
+
+/// Whether such a statement changes anything beside the session.
+pub(super) const fn own_changes(statement: &OwnStatement) -> bool {
+    match statement {
+        OwnStatement::RenameView { .. }
+        | OwnStatement::SetSchema { .. }
+        | OwnStatement::ResetProperties { .. }
+        | OwnStatement::CommentOnView { .. } => true,
+        OwnStatement::Copy(copy) => !copy.to,
     }
 }
 
@@ -68,11 +162,22 @@ pub(super) async fn describe(
     with: Option<&With>,
     hints: &[Option<DataType>],
 ) -> SqlResult<Description> {
+    let temporary = match statement {
+        Statement::Insert(insert) => match &insert.table {
+            TableObject::TableName(name) => temp::named(session, name)?.is_some(),
+            _ => false,
+        },
+        Statement::Delete(delete) => temp_rows::deleted(session, delete)?.is_some(),
+        Statement::Update(update) => temp_rows::updated(session, update)?.is_some(),
+        _ => false,
+    };
     match statement {
-        Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
+        Statement::Insert(insert) if !temporary => {
+            return rows::describe(session, insert, with, hints).await;
+        }
+        Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) if !temporary => {
             return change::describe(session, statement, with, hints).await;
         }
-        Statement::Insert(insert) => return rows::describe(session, insert, with, hints).await,
         _ => {}
     }
     let parameters = hints.iter().map(|hint| hint.clone().unwrap_or(DataType::Utf8)).collect();
@@ -82,7 +187,12 @@ pub(super) async fn describe(
 fn unsupported(statement: &Statement) -> SqlError {
     let text = statement.to_string();
     let words: Vec<&str> = text.split_whitespace().take(2).collect();
-    SqlError::unsupported(format_args!("the statement {}", words.join(" ").to_uppercase()))
+    let error =
+        SqlError::unsupported(format_args!("the statement {}", words.join(" ").to_uppercase()));
+    match upkeep::instead_of(statement) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
 }
 
 /// Turns the error of a missing or existing thing into success where `IF [NOT] EXISTS` allows it.
@@ -98,6 +208,10 @@ fn allow(
 
 fn done(tag: &str) -> SqlResult<Outcome> {
     Ok(Outcome::Done { tag: tag.to_owned() })
+}
+
+fn not_there(name: &ObjectName) -> SqlError {
+    SqlError::new(SqlState::UndefinedTable, format!("relation \"{name}\" does not exist"))
 }
 
 fn wrong_kind(name: &str, wanted: &str) -> SqlError {

@@ -35,10 +35,10 @@ use crate::sql::write::{SnapshotWrite, TableUpdates, table_arrow_schema};
 use crate::version::content::ContentKind;
 
 /// A table that is written to.
-pub(super) struct Written {
+pub(in crate::sql) struct Written {
     pub(super) address: ContentAddress,
     pub(super) metadata: Arc<TableMetadata>,
-    pub(super) schema: SchemaRef,
+    pub(in crate::sql) schema: SchemaRef,
 }
 
 /// Finds a table that is written to, as it is now.
@@ -126,7 +126,7 @@ async fn prepare(
     Ok((written, source))
 }
 
-fn refuse_options(insert: &Insert) -> SqlResult<()> {
+pub(super) fn refuse_options(insert: &Insert) -> SqlResult<()> {
     let what = if insert.on.is_some() {
         "INSERT … ON CONFLICT"
     } else if insert.returning.is_some() {
@@ -202,7 +202,7 @@ pub(super) fn assigned(
 }
 
 /// The place of a column, by its name as written or in another case.
-pub(super) fn column_at(table: &SchemaRef, name: &str) -> SqlResult<usize> {
+pub(in crate::sql) fn column_at(table: &SchemaRef, name: &str) -> SqlResult<usize> {
     let exact = table.fields().iter().position(|field| field.name() == name);
     exact
         .or_else(|| {
@@ -254,7 +254,7 @@ pub(super) fn check_assignable(
 }
 
 /// Appends rows in one commit and answers how many. Others may write meanwhile.
-pub(super) async fn append(
+pub(in crate::sql) async fn append(
     session: &Session,
     written: &Written,
     rows: RowStream,

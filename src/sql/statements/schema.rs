@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName, ObjectType, RenameTableNameKind, SchemaName, Statement,
 };
 
-use super::{allow, done, wrong_kind};
+use super::{allow, done, temp, wrong_kind};
 use crate::base::error::ErrorKind;
 use crate::sql::bind::parts_of;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
@@ -57,7 +57,7 @@ pub(super) async fn drop(session: &Session, statement: &Statement) -> SqlResult<
     done("DROP SCHEMA")
 }
 
-fn levels(session: &Session, name: &ObjectName) -> SqlResult<Vec<String>> {
+pub(super) fn levels(session: &Session, name: &ObjectName) -> SqlResult<Vec<String>> {
     let parts = parts_of(name)?;
     let catalog = session.catalog();
     // `lake.sales` names the database first, as PostgreSQL's clients may.
@@ -68,8 +68,12 @@ fn levels(session: &Session, name: &ObjectName) -> SqlResult<Vec<String>> {
     Ok(session.names.levels(catalog, parts))
 }
 
-/// `DROP TABLE | VIEW [IF EXISTS] name`
-pub(super) async fn drop_relations(session: &Session, statement: &Statement) -> SqlResult<Outcome> {
+/// `DROP TABLE | VIEW [IF EXISTS] name, … [CASCADE]`. Views that read a table stay, whatever is said: they
+/// are looked at when they are read, and can be there before their tables are.
+pub(super) async fn drop_relations(
+    session: &mut Session,
+    statement: &Statement,
+) -> SqlResult<Outcome> {
     let Statement::Drop { object_type, names, if_exists, purge, temporary, table, .. } = statement
     else {
         return Err(SqlError::syntax("no DROP"));
@@ -78,51 +82,163 @@ pub(super) async fn drop_relations(session: &Session, statement: &Statement) -> 
         ObjectType::View => (ContentKind::View, "DROP VIEW"),
         _ => (ContentKind::Table, "DROP TABLE"),
     };
-    session.check_write(tag)?;
     if *purge || *temporary || table.is_some() {
         return Err(SqlError::unsupported(format_args!("this form of {tag}")));
     }
-    let [name] = names.as_slice() else {
-        return Err(SqlError::unsupported(format_args!("{tag} of several at once")));
-    };
-    let Some(target) = existing(session, name, *if_exists)? else { return done(tag) };
-    if target.relation.kind != kind {
-        return Err(wrong_kind(&target.relation.path.join("."), kind.as_str()));
+    // All are found before one is dropped.
+    let (mut temporary, mut permanent) = (Vec::new(), Vec::new());
+    for name in names {
+        if let Some((name, _)) = temp::named(session, name)? {
+            if kind == ContentKind::View {
+                return Err(wrong_kind(&name, kind.as_str()));
+            }
+            temporary.push(name);
+            continue;
+        }
+        session.check_write(tag)?;
+        let Some(target) = existing(session, name, *if_exists)? else {
+            session.notice(format!("{} \"{name}\" does not exist, skipping", kind.as_str()));
+            continue;
+        };
+        if target.relation.kind != kind {
+            return Err(not_a(&target, kind));
+        }
+        permanent.push(stored(session, &target));
     }
-    let (levels, stored) = stored(session, &target);
-    let catalog = session.catalog();
-    let gone =
-        catalog.content_drop(&session.ctx, &session.names.scope, &levels, &stored, kind).await;
-    allow(gone.map(std::mem::drop), |kind| *if_exists && matches!(kind, ErrorKind::NotFound(_)))?;
+    permanent.sort();
+    permanent.dedup();
+    // Several are dropped in one commit.
+    let group = permanent.len() > 1 && session.transaction.is_none();
+    if group {
+        session.begin_group();
+    }
+    for (levels, stored) in permanent {
+        let catalog = session.catalog();
+        let gone =
+            catalog.content_drop(&session.ctx, &session.names.scope, &levels, &stored, kind).await;
+        allow(gone.map(std::mem::drop), |kind| {
+            *if_exists && matches!(kind, ErrorKind::NotFound(_))
+        })?;
+    }
+    if group {
+        session.end_group().await?;
+    }
+    for name in temporary {
+        session.temp.remove(&name);
+    }
     done(tag)
 }
 
-/// `ALTER TABLE | VIEW [IF EXISTS] name RENAME TO name`; a name without a schema stays in its schema.
+/// The error of a statement that calls a view a table, or a table a view.
+pub(super) fn not_a(target: &Target, wanted: ContentKind) -> SqlError {
+    let there = target.relation.kind.as_str();
+    wrong_kind(&target.relation.path.join("."), wanted.as_str())
+        .with_hint(format!("it is a {there}: write {} instead", there.to_uppercase()))
+}
+
+/// `ALTER TABLE [IF EXISTS] name RENAME TO name`, of a table or view as in PostgreSQL.
 pub(super) async fn rename(
-    session: &Session,
+    session: &mut Session,
     from: &ObjectName,
     to: &RenameTableNameKind,
     if_exists: bool,
 ) -> SqlResult<Outcome> {
-    session.check_write("ALTER TABLE")?;
-    let Some(target) = existing(session, from, if_exists)? else { return done("ALTER TABLE") };
     let (RenameTableNameKind::To(to) | RenameTableNameKind::As(to)) = to;
+    if let Some((from, _)) = temp::named(session, from)? {
+        return temp::rename(session, &from, to);
+    }
+    session.check_write("ALTER TABLE")?;
+    let Some(target) = to_alter(session, from, if_exists)? else { return done("ALTER TABLE") };
+    rename_target(session, &target, to).await?;
+    done("ALTER TABLE")
+}
+
+/// `ALTER VIEW [IF EXISTS] name RENAME TO name`
+pub(super) async fn rename_view(
+    session: &mut Session,
+    from: &ObjectName,
+    to: &ObjectName,
+    if_exists: bool,
+) -> SqlResult<Outcome> {
+    session.check_write("ALTER VIEW")?;
+    let Some(target) = to_alter(session, from, if_exists)? else { return done("ALTER VIEW") };
+    if target.relation.kind != ContentKind::View {
+        return Err(not_a(&target, ContentKind::View));
+    }
+    rename_target(session, &target, to).await?;
+    done("ALTER VIEW")
+}
+
+async fn rename_target(session: &Session, target: &Target, to: &ObjectName) -> SqlResult<()> {
     let parts = parts_of(to)?;
     let [name] = parts.as_slice() else {
         return Err(SqlError::syntax("the new name of a table has no schema: it stays in its own"));
     };
-    let (levels, stored) = stored(session, &target);
+    let (levels, _) = stored(session, target);
+    move_to(session, target, &levels, name).await
+}
+
+/// `ALTER TABLE | VIEW [IF EXISTS] name SET SCHEMA name`, inside one ref.
+pub(super) async fn set_schema(
+    session: &mut Session,
+    from: &ObjectName,
+    view: bool,
+    schema: &ObjectName,
+    if_exists: bool,
+) -> SqlResult<Outcome> {
+    let tag = if view { "ALTER VIEW" } else { "ALTER TABLE" };
+    if temp::find(session, from)?.is_some() {
+        return Err(SqlError::unsupported("a temporary table in another schema"));
+    }
+    session.check_write(tag)?;
+    let Some(target) = to_alter(session, from, if_exists)? else { return done(tag) };
+    if view && target.relation.kind != ContentKind::View {
+        return Err(not_a(&target, ContentKind::View));
+    }
+    let levels = levels(session, schema)?;
+    let (_, name) = stored(session, &target);
+    move_to(session, &target, &levels, &name).await?;
+    done(tag)
+}
+
+async fn move_to(
+    session: &Session,
+    target: &Target,
+    levels: &[String],
+    name: &str,
+) -> SqlResult<()> {
+    let (own, stored) = stored(session, target);
+    let (from, to) = ((own.as_slice(), stored.as_str()), (levels, name));
     let catalog = session.catalog();
     catalog
-        .content_rename(
-            &session.ctx,
-            &session.names.scope,
-            (&levels, &stored),
-            (&levels, name),
-            target.relation.kind,
-        )
+        .content_rename(&session.ctx, &session.names.scope, from, to, target.relation.kind)
         .await?;
-    done("ALTER TABLE")
+    Ok(())
+}
+
+/// Finds a table or view that is to be changed; says so if it may be missing and is.
+pub(super) fn to_alter(
+    session: &mut Session,
+    name: &ObjectName,
+    if_exists: bool,
+) -> SqlResult<Option<Target>> {
+    let found = existing(session, name, if_exists)?;
+    if found.is_none() {
+        session.notice(format!("relation \"{name}\" does not exist, skipping"));
+    }
+    Ok(found)
+}
+
+/// Whether a name is somebody's already in the schema where a new thing is to be.
+pub(super) fn taken(session: &Session, levels: &[String], name: &str) -> SqlResult<bool> {
+    let address = session.names.scope.content(levels, name)?;
+    let catalog = session.catalog();
+    let mut pins = crate::sql::names::Pins::default();
+    let Ok(commit) = session.names.commit(&catalog, &mut pins, &address.at) else {
+        return Ok(false);
+    };
+    let warehouse = &session.names.scope.warehouse;
+    Ok(catalog.relation_find(&session.ctx, warehouse, commit, &address.path)?.is_some())
 }
 
 /// Finds a table or view that is to be changed.

@@ -193,6 +193,11 @@ impl Renamer<'_> {
         if parts.first().is_some_and(|first| first == system::SCHEMA) {
             return Err(SqlError::unsupported(format_args!("a view that reads {name}")));
         }
+        if self.session.temp.find(&parts).is_some() {
+            return Err(SqlError::unsupported(format_args!(
+                "a view that reads the temporary table {name}"
+            )));
+        }
         let catalog = self.session.catalog();
         let mut pins = Pins::default();
         let found = self.session.names.find(catalog, &self.session.ctx, &mut pins, &parts, None)?;

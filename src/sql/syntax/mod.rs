@@ -7,7 +7,10 @@
 mod apply;
 pub mod at;
 mod clause;
+pub mod copy;
+mod definition;
 mod lexemes;
+pub mod own;
 mod parse;
 mod refs;
 mod scan;

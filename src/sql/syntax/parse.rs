@@ -3,10 +3,12 @@
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::apply::apply;
+use super::definition;
 use super::lexemes::{Lexeme, lower_first, source, statements};
+use super::own;
 use super::refs;
 use super::scan::{Scan, scan};
 use super::statement::{Body, Parsed};
@@ -37,22 +39,28 @@ fn body(text: &str, lexemes: &[Lexeme]) -> SqlResult<Body> {
     if let Some(statement) = refs::parse(Cursor::new(text, lexemes, 0))? {
         return Ok(Body::Version(statement));
     }
-    let mut found = scan(text, lexemes)?;
+    if let Some(statement) = own::parse(Cursor::new(text, lexemes, 0))? {
+        return Ok(Body::Own(Box::new(statement)));
+    }
+    Ok(Body::Standard(Box::new(statement(text, lexemes)?)))
+}
+
+/// One statement that the parser knows.
+pub(super) fn statement(text: &str, lexemes: &[Lexeme]) -> SqlResult<ast::Statement> {
+    let arranged = definition::arrange(lexemes)?;
+    let mut found =
+        scan(text, arranged.as_ref().map_or(lexemes, |(arranged, _)| arranged.as_slice()))?;
     let tokens = std::mem::take(&mut found.tokens);
     let mut statement =
         standard(tokens, lexemes).map_err(|error| located(text, lexemes, &found, error))?;
     apply(&mut statement, &found)?;
-    Ok(Body::Standard(Box::new(statement)))
+    if let Some((_, notes)) = arranged {
+        definition::restore(&mut statement, notes)?;
+    }
+    Ok(statement)
 }
 
-fn standard(
-    mut tokens: Vec<TokenWithSpan>,
-    lexemes: &[Lexeme],
-) -> Result<ast::Statement, ParserError> {
-    if lexemes.first().is_some_and(|first| first.is_word("COPY")) {
-        // The parser looks for rows behind `COPY … FROM STDIN;` and insists on the semicolon.
-        tokens.push(TokenWithSpan::new(Token::SemiColon, Span::empty()));
-    }
+fn standard(tokens: Vec<TokenWithSpan>, lexemes: &[Lexeme]) -> Result<ast::Statement, ParserError> {
     let dialect = PostgreSqlDialect {};
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(SQL_RECURSION_MAX)
@@ -62,7 +70,6 @@ fn standard(
     } else {
         stacker::grow(SQL_STACK_BYTES, || parser.parse_statement())?
     };
-    let _copy = parser.consume_token(&Token::SemiColon);
     let next = parser.peek_token();
     if next.token == Token::EOF {
         return Ok(statement);

@@ -2,6 +2,8 @@
 
 use datafusion::sql::sqlparser::ast;
 
+use super::own::OwnStatement;
+
 /// One statement of a text.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Parsed {
@@ -18,6 +20,8 @@ pub enum Body {
     Standard(Box<ast::Statement>),
     /// A statement about branches, tags and commits.
     Version(VersionStatement),
+    /// SQL as PostgreSQL knows it and the parser does not.
+    Own(Box<OwnStatement>),
 }
 
 /// A statement about branches, tags and commits.

@@ -29,6 +29,11 @@ impl<'a> Cursor<'a> {
         self.lexemes.get(self.index.checked_add(ahead)?)
     }
 
+    /// The lexemes from one place to before another.
+    pub(super) fn between(&self, start: usize, end: usize) -> &'a [Lexeme] {
+        self.lexemes.get(start..end).unwrap_or_default()
+    }
+
     pub(super) fn is_end(&self) -> bool {
         self.peek().is_none()
     }

@@ -110,13 +110,13 @@ impl Column {
         Ok(())
     }
 
-    pub(super) fn is_null(&self, row: usize) -> bool {
+    pub(in crate::pgwire) fn is_null(&self, row: usize) -> bool {
         matches!(self.values, Values::Null)
             || self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
 
     /// Writes the bytes of a value that is not null.
-    pub(super) fn value(&self, row: usize, out: &mut BytesMut) -> WireResult<()> {
+    pub(in crate::pgwire) fn value(&self, row: usize, out: &mut BytesMut) -> WireResult<()> {
         match self.format {
             Format::Text => self.text(row, out),
             Format::Binary => self.binary(row, out),

@@ -45,6 +45,10 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::AmbiguousColumn
         | SqlState::UndefinedTable
         | SqlState::UndefinedColumn
+        | SqlState::DuplicateColumn
+        | SqlState::InvalidTableDefinition
+        | SqlState::BadCopyFileFormat
+        | SqlState::CharacterNotInRepertoire
         | SqlState::UndefinedFunction
         | SqlState::InvalidSchemaName
         | SqlState::UndefinedObject

@@ -8,6 +8,7 @@ mod resolve;
 use datafusion::execution::FunctionRegistry as _;
 use datafusion::execution::session_state::SessionState;
 
+pub(super) use self::plain::LIKE_PATTERN;
 use super::world;
 use crate::sql::error::SqlResult;
 use crate::sql::names::Pins;

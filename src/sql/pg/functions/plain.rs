@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use arrow::array::Array as _;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
 
 use super::call::{function, number_at, text, text_at};
+use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::pg::fill::OWNER_OID;
 use crate::sql::pg::types;
 use crate::sql::pg::world::World;
@@ -35,7 +37,11 @@ pub(super) fn functions(world: &Arc<World>) -> Vec<Arc<ScalarUDF>> {
                 }
             }
         }),
-        function("to_regtype", &[1], DataType::Utf8, |values| {
+        function("to_regtype", &[1], DataType::Int64, |values| {
+            let found = text_at(values, 0).and_then(types::by_name);
+            Ok(ScalarValue::Int64(found.map(|one| one.oid)))
+        }),
+        function("to_regtype_out", &[1], DataType::Utf8, |values| {
             let found = text_at(values, 0).and_then(types::by_name);
             Ok(ScalarValue::Utf8(found.map(|one| one.sql.clone())))
         }),
@@ -83,9 +89,22 @@ pub(super) fn functions(world: &Arc<World>) -> Vec<Arc<ScalarUDF>> {
         function("pg_get_functiondef", &[1], DataType::Utf8, |_| Ok(NO_TEXT)),
         function("pg_get_partkeydef", &[1], DataType::Utf8, |_| Ok(NO_TEXT)),
         function("pg_get_serial_sequence", &[2], DataType::Utf8, |_| Ok(NO_TEXT)),
+        function("pg_database_size", &[1], DataType::Int64, |_| Ok(ScalarValue::Int64(None))),
+        function("inet_server_addr", &[0], DataType::Utf8, |_| Ok(NO_TEXT)),
+        function("inet_server_port", &[0], DataType::Int32, |_| Ok(ScalarValue::Int32(None))),
+        function("array_upper", &[2], DataType::Int64, |values| {
+            let length = length(values)?;
+            Ok(ScalarValue::Int64(length.filter(|length| *length > 0)))
+        }),
+        function("array_lower", &[2], DataType::Int64, |values| {
+            let length = length(values)?;
+            Ok(ScalarValue::Int64(length.filter(|length| *length > 0).map(|_| 1)))
+        }),
         function("shobj_description", &[2], DataType::Utf8, |_| Ok(NO_TEXT)),
     ];
     functions.extend(owners(world));
+    functions.push(setting(world));
+    functions.push(like_pattern());
     functions.extend(PRIVILEGES.map(|(name, counts)| {
         // Who is connected owns everything.
         function(name, counts, DataType::Boolean, |values| {
@@ -94,6 +113,59 @@ pub(super) fn functions(world: &Arc<World>) -> Vec<Arc<ScalarUDF>> {
         })
     }));
     functions
+}
+
+/// The length of an array of one dimension.
+fn length(values: &[ScalarValue]) -> SqlResult<Option<i64>> {
+    let items = match values.first() {
+        Some(ScalarValue::List(list)) if !list.is_empty() && list.is_valid(0) => list.value(0),
+        _ => return Ok(None),
+    };
+    match number_at(values, 1)? {
+        Some(1) => Ok(i64::try_from(items.len()).ok()),
+        _ => Ok(None),
+    }
+}
+
+fn setting(world: &Arc<World>) -> Arc<ScalarUDF> {
+    let settings = world.settings.clone();
+    function("current_setting", &[1, 2], DataType::Utf8, move |values| {
+        let Some(name) = text_at(values, 0) else { return Ok(NO_TEXT) };
+        let missing_ok = matches!(values.get(1), Some(ScalarValue::Boolean(Some(true))));
+        match settings.get(&name.to_lowercase()) {
+            Some(value) => Ok(text(value.as_str())),
+            None if missing_ok => Ok(NO_TEXT),
+            None => Err(SqlError::new(
+                SqlState::UndefinedObject,
+                format!("unrecognized configuration parameter \"{name}\""),
+            )),
+        }
+    })
+}
+
+/// The name of a function that makes a pattern with an escape of its own into one with a backslash.
+pub(in crate::sql::pg) const LIKE_PATTERN: &str = "nunatak_like_pattern";
+
+fn like_pattern() -> Arc<ScalarUDF> {
+    function(LIKE_PATTERN, &[2], DataType::Utf8, |values| {
+        let (Some(pattern), Some(escape)) = (text_at(values, 0), text_at(values, 1)) else {
+            return Ok(NO_TEXT);
+        };
+        let escape = escape.chars().next();
+        let mut plain = String::new();
+        let mut chars = pattern.chars();
+        while let Some(c) = chars.next() {
+            if Some(c) == escape {
+                plain.push('\\');
+                plain.extend(chars.next());
+            } else if c == '\\' {
+                plain.push_str("\\\\");
+            } else {
+                plain.push(c);
+            }
+        }
+        Ok(text(plain))
+    })
 }
 
 const PRIVILEGES: [(&str, &[usize]); 8] = [

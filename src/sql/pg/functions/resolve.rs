@@ -28,11 +28,11 @@ pub(super) fn functions(world: &Arc<World>) -> Vec<Arc<ScalarUDF>> {
             let Some(oid) = world.class_oid(values)? else { return Ok(ScalarValue::Utf8(None)) };
             Ok(text(world.class_name(oid)?))
         }),
-        with("to_regclass", &[1], DataType::Utf8, |world, values| {
-            let oid = match text_at(values, 0) {
-                Some(name) => world.class_by_name(name)?,
-                None => None,
-            };
+        with("to_regclass", &[1], DataType::Int64, |world, values| {
+            Ok(ScalarValue::Int64(world.class_if_there(values)?))
+        }),
+        with("to_regclass_out", &[1], DataType::Utf8, |world, values| {
+            let oid = world.class_if_there(values)?;
             Ok(ScalarValue::Utf8(oid.map(|oid| world.class_name(oid)).transpose()?))
         }),
         with("regnamespace_in", &[1], DataType::Int64, |world, values| {
@@ -108,6 +108,11 @@ impl World {
         self.class_by_name(name)?.map(Some).ok_or_else(|| {
             SqlError::new(SqlState::UndefinedTable, format!("relation \"{name}\" does not exist"))
         })
+    }
+
+    /// The OID of the relation of a name; `None` if there is none.
+    fn class_if_there(&self, values: Values<'_>) -> SqlResult<Option<i64>> {
+        text_at(values, 0).map_or(Ok(None), |name| self.class_by_name(name))
     }
 
     /// The OID of a table, view or relation of the two schemas by its name as SQL writes it.

@@ -60,3 +60,18 @@ fn unreadable(path: &str, error: impl Into<SqlError>) -> SqlError {
         _ => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_for_deletions_has_an_end() {
+        let budget = Budget::default();
+        budget.take(DELETIONS_BYTES_MAX - 1).unwrap();
+        budget.take(1).unwrap();
+        let error = budget.take(1).unwrap_err();
+        assert_eq!(error.state, SqlState::ProgramLimitExceeded);
+        assert!(error.hint.is_some());
+    }
+}

@@ -154,9 +154,10 @@ mod tests {
         bitmap.push(0);
         assert!(parse(&blob(&bitmap)).is_err());
         // A writer that keeps empty bitmaps.
-        let empty = [2_u64.to_le_bytes().as_slice(), &[0; 4], &12_346_u32.to_le_bytes(), &[0; 4]];
-        let again = [1_u32.to_le_bytes(), 12_346_u32.to_le_bytes(), [0; 4]];
-        let parsed = parse(&blob(&[empty.concat(), again.concat()].concat())).unwrap();
+        let cookie = 12_346_u32.to_le_bytes();
+        let empty = [&2_u64.to_le_bytes()[..], &[0; 4], &cookie, &[0; 4]].concat();
+        let again = [&1_u32.to_le_bytes()[..], &cookie, &[0; 4]].concat();
+        let parsed = parse(&blob(&[empty, again].concat())).unwrap();
         assert_eq!(parsed, RoaringTreemap::new());
     }
 }
