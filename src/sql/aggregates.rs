@@ -7,13 +7,15 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::tree_node::TreeNode as _;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::logical_expr::expr::AggregateFunctionParams;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, ReversedUDAF,
     SetMonotonicity, Signature, Volatility,
 };
 
@@ -130,6 +132,10 @@ impl AggregateUDFImpl for Numeric {
         }
     }
 
+    fn schema_name(&self, params: &AggregateFunctionParams) -> Result<String> {
+        named(&self.inner, params)
+    }
+
     fn aliases(&self) -> &[String] {
         &self.aliases
     }
@@ -184,6 +190,18 @@ impl AggregateUDFImpl for Numeric {
     fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
         self.inner.default_value(data_type)
     }
+}
+
+/// The name of a column that holds an aggregate. The planner's leaves out casts, so that `sum(a)` and
+/// `sum(a::numeric)` in one query are two columns of one name, which it refuses.
+pub(super) fn named(inner: &AggregateUDF, params: &AggregateFunctionParams) -> Result<String> {
+    let name = inner.schema_name(params)?;
+    let cast = |expr: &Expr| expr.exists(|expr| Ok(matches!(expr, Expr::Cast(_))));
+    if params.args.iter().any(|arg| cast(arg).unwrap_or_default()) {
+        let args: Vec<String> = params.args.iter().map(ToString::to_string).collect();
+        return Ok(format!("{name} of {}", args.join(", ")));
+    }
+    Ok(name)
 }
 
 fn widened(args: &AccumulatorArgs<'_>) -> bool {
