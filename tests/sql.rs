@@ -6,8 +6,14 @@
 mod changes;
 #[path = "sql/console.rs"]
 mod console;
+#[path = "sql/copy.rs"]
+mod copy;
 #[path = "sql/ddl.rs"]
 mod ddl;
+#[path = "sql/ddl_alter.rs"]
+mod ddl_alter;
+#[path = "sql/ddl_settings.rs"]
+mod ddl_settings;
 #[path = "sql/ddl_temp.rs"]
 mod ddl_temp;
 #[path = "sql/lake.rs"]

@@ -156,8 +156,7 @@ async fn what_is_not_carried_out_says_so_and_changes_nothing() {
     let mut session = sql.on("lake");
     ok(&mut session, "CREATE TABLE t AS SELECT 1 AS a, 'x' AS s").await;
     for text in [
-        "CREATE TEMP TABLE x AS SELECT 1 AS a",
-        "CREATE TABLE x (a int PRIMARY KEY)",
+        "CREATE TABLE x (a int UNIQUE)",
         "CREATE TABLE x (a int DEFAULT 3)",
         "CREATE TABLE x (a varchar(3))",
         "CREATE TABLE x (a numeric)",
@@ -166,7 +165,6 @@ async fn what_is_not_carried_out_says_so_and_changes_nothing() {
         "SELECT * FROM t FOR UPDATE",
         "SELECT * FROM t TABLESAMPLE BERNOULLI (1)",
         "SELECT a INTO x FROM t",
-        "ALTER TABLE t ADD COLUMN b int",
         "COPY t FROM STDIN",
         "GRANT SELECT ON t TO bob",
         "CREATE INDEX i ON t (a)",
@@ -185,7 +183,6 @@ async fn what_is_not_carried_out_says_so_and_changes_nothing() {
         ("INSERT INTO t (b) VALUES (1)", Some(SqlState::UndefinedColumn)),
         ("INSERT INTO t (a) SELECT 1.7", Some(SqlState::DatatypeMismatch)),
         ("INSERT INTO t (a) SELECT s FROM t", Some(SqlState::DatatypeMismatch)),
-        ("SET statement_timeout = '5s'", Some(SqlState::InvalidParameterValue)),
         ("SET unknown_thing = 1", Some(SqlState::UndefinedObject)),
         ("SET timezone = 'Europe/Berlin'", Some(SqlState::InvalidParameterValue)),
         ("SELECT nothing FROM t", Some(SqlState::UndefinedColumn)),

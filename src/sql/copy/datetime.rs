@@ -146,14 +146,14 @@ fn offset(text: &str) -> Option<i64> {
     (seconds < 16 * 3600).then_some(sign * seconds)
 }
 
-/// The moment at which clocks of a zone show a time. One that they show twice is the first; one that they
-/// skip is as far behind the jump, as in PostgreSQL.
+/// The moment at which clocks of a zone show a time. One that they show twice is the second, by the
+/// standard offset; one that they skip is as far behind the jump, as in PostgreSQL.
 fn in_zone(micros: i64, zone: TimeZone) -> Option<i64> {
     let at = |micros: i64| -> Option<NaiveDateTime> {
         chrono::DateTime::from_timestamp_micros(micros).map(|time| time.naive_utc())
     };
     let Some(zone) = zone.zone() else { return Some(micros) };
-    if let Some(found) = zone.from_local_datetime(&at(micros)?).earliest() {
+    if let Some(found) = zone.from_local_datetime(&at(micros)?).latest() {
         return Some(found.timestamp_micros());
     }
     // The offset from before the jump.
@@ -201,7 +201,7 @@ mod tests {
         // Clocks jump from 02:00 to 03:00, and from 03:00 back to 02:00.
         let jump = timestamp_zoned("2024-03-31 01:00:00+00", utc).unwrap();
         assert_eq!(timestamp_zoned("2024-03-31 02:30:00", berlin).unwrap() - jump, 1_800_000_000);
-        let back = timestamp_zoned("2024-10-27 00:30:00+00", utc).unwrap();
+        let back = timestamp_zoned("2024-10-27 01:30:00+00", utc).unwrap();
         assert_eq!(timestamp_zoned("2024-10-27 02:30:00", berlin).unwrap(), back);
         for text in [
             "",

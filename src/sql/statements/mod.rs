@@ -1,9 +1,7 @@
 //! Statements that change something. Each is one commit on one branch; what is not carried out says so.
 
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::sql::sqlparser::ast::{
-    ObjectName, ObjectType, SetExpr, Statement, TableObject, With,
-};
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, SetExpr, Statement, With};
 
 pub(super) use self::copy::{CopyTarget, check_copied, copy_rows, copy_target};
 pub(super) use self::rows::column_at as column_place;
@@ -61,31 +59,20 @@ pub(super) async fn execute(
             other => Err(SqlError::unsupported(format_args!("DROP {other}"))),
         },
         Statement::CreateTable(create) => table::create(session, create, values).await,
-        Statement::Insert(insert) => {
-            if let TableObject::TableName(name) = &insert.table
-                && let Some((name, table)) = temp::named(session, name)?
-            {
-                refuse_with(with)?;
-                rows::refuse_options(insert)?;
-                return temp::insert(session, name, &table, insert, values).await;
+        Statement::Insert(insert) => match temp_rows::inserted(session, insert)? {
+            Some((name, table)) => {
+                temp_rows::insert(session, name, &table, insert, with, values).await
             }
-            rows::insert(session, insert, with, values).await
+            None => rows::insert(session, insert, with, values).await,
+        },
+        Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
+            match temp_rows::changed(session, statement)? {
+                Some((name, table)) => {
+                    temp_rows::change(session, name, &table, statement, with, values).await
+                }
+                None => change::execute(session, statement, with, values).await,
+            }
         }
-        Statement::Delete(delete) => match temp_rows::deleted(session, delete)? {
-            Some((name, table)) => {
-                refuse_with(with)?;
-                temp_rows::delete(session, name, &table, delete, values).await
-            }
-            None => change::execute(session, statement, with, values).await,
-        },
-        Statement::Update(update) => match temp_rows::updated(session, update)? {
-            Some((name, table)) => {
-                refuse_with(with)?;
-                temp_rows::update(session, name, &table, update, values).await
-            }
-            None => change::execute(session, statement, with, values).await,
-        },
-        Statement::Merge(_) => change::execute(session, statement, with, values).await,
         Statement::Truncate(truncate) => {
             if let [one] = truncate.table_names.as_slice()
                 && let Some((name, table)) = temp::named(session, &one.name)?
@@ -102,14 +89,6 @@ pub(super) async fn execute(
         Statement::Analyze(analyze) => upkeep::analyze(session, analyze),
         other => Err(unsupported(other)),
     }
-}
-
-fn refuse_with(with: Option<&With>) -> SqlResult<()> {
-    if with.is_some() {
-        return Err(SqlError::unsupported("WITH before a change of a temporary table")
-            .with_hint("write the query as a subquery"));
-    }
-    Ok(())
 }
 
 /// Carries out a statement that the parser does not know.
@@ -162,20 +141,14 @@ pub(super) async fn describe(
     with: Option<&With>,
     hints: &[Option<DataType>],
 ) -> SqlResult<Description> {
-    let temporary = match statement {
-        Statement::Insert(insert) => match &insert.table {
-            TableObject::TableName(name) => temp::named(session, name)?.is_some(),
-            _ => false,
-        },
-        Statement::Delete(delete) => temp_rows::deleted(session, delete)?.is_some(),
-        Statement::Update(update) => temp_rows::updated(session, update)?.is_some(),
-        _ => false,
-    };
+    if let Some(described) = temp_rows::describe(session, statement, with, hints).await? {
+        return Ok(described);
+    }
     match statement {
-        Statement::Insert(insert) if !temporary => {
+        Statement::Insert(insert) => {
             return rows::describe(session, insert, with, hints).await;
         }
-        Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) if !temporary => {
+        Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
             return change::describe(session, statement, with, hints).await;
         }
         _ => {}

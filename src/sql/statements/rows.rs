@@ -81,15 +81,26 @@ pub(super) async fn describe(
     given: &[Option<DataType>],
 ) -> SqlResult<Description> {
     let (written, source) = prepare(session, insert, with).await?;
+    describe_into(session, insert, source, &written.schema, given).await
+}
+
+/// The parameters of an `INSERT` of a query into a table of these columns.
+pub(super) async fn describe_into(
+    session: &mut Session,
+    insert: &Insert,
+    source: Box<Query>,
+    schema: &SchemaRef,
+    given: &[Option<DataType>],
+) -> SqlResult<Description> {
     let mut hints = given.to_vec();
     if let SetExpr::Values(rows) = source.body.as_ref() {
         for row in &rows.rows {
             for (at, expr) in row.iter().enumerate() {
                 let column = match insert.columns.get(at) {
-                    Some(named) => column_at(&written.schema, &folded(named))?,
+                    Some(named) => column_at(schema, &folded(named))?,
                     None => at,
                 };
-                if let Some(field) = written.schema.fields().get(column) {
+                if let Some(field) = schema.fields().get(column) {
                     hint(&mut hints, expr, field.data_type());
                 }
             }
@@ -105,17 +116,23 @@ async fn prepare(
     insert: &Insert,
     with: Option<&With>,
 ) -> SqlResult<(Written, Box<Query>)> {
-    refuse_options(insert)?;
     let TableObject::TableName(name) = &insert.table else {
         return Err(SqlError::unsupported("INSERT into this"));
     };
-    let Some(source) = &insert.source else {
-        return Err(SqlError::unsupported("INSERT … DEFAULT VALUES"));
-    };
+    let source = source(insert, with)?;
     let target = existing(session, name, false)?.ok_or_else(|| {
         SqlError::new(SqlState::UndefinedTable, format!("relation \"{name}\" does not exist"))
     })?;
     let written = table(session, &target).await?;
+    Ok((written, source))
+}
+
+/// The query of an `INSERT`, with the `WITH` clause that stood before it.
+pub(super) fn source(insert: &Insert, with: Option<&With>) -> SqlResult<Box<Query>> {
+    refuse_options(insert)?;
+    let Some(source) = &insert.source else {
+        return Err(SqlError::unsupported("INSERT … DEFAULT VALUES"));
+    };
     let mut source = source.clone();
     if let Some(with) = with {
         if source.with.is_some() {
@@ -123,10 +140,10 @@ async fn prepare(
         }
         source.with = Some(with.clone());
     }
-    Ok((written, source))
+    Ok(source)
 }
 
-pub(super) fn refuse_options(insert: &Insert) -> SqlResult<()> {
+fn refuse_options(insert: &Insert) -> SqlResult<()> {
     let what = if insert.on.is_some() {
         "INSERT … ON CONFLICT"
     } else if insert.returning.is_some() {

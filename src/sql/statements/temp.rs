@@ -3,12 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::execution::memory_pool::MemoryPool;
-use datafusion::sql::sqlparser::ast::{
-    CreateTable, Insert, ObjectName, OnCommit as Written, Statement,
-};
+use datafusion::sql::sqlparser::ast::{CreateTable, ObjectName, OnCommit as Written, Statement};
 
 use super::done;
-use super::rows::assigned;
 use super::table::{already_there, defined, renamed};
 use crate::sql::bind::parts_of;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
@@ -97,7 +94,7 @@ pub(super) async fn create(
 }
 
 /// Outside of a transaction a statement is one, so that `ON COMMIT` holds at its end.
-fn end_of_statement(session: &mut Session) {
+pub(super) fn end_of_statement(session: &mut Session) {
     if session.transaction() == TransactionStatus::Idle {
         session.temp.commit();
     }
@@ -116,28 +113,6 @@ pub(super) async fn collect(
 fn pool(session: &Session) -> SqlResult<Arc<dyn MemoryPool>> {
     let state = session.engine.state(&session.names, &session.ctx.actor, Vec::new())?;
     Ok(Arc::clone(&state.runtime_env().memory_pool))
-}
-
-/// `INSERT INTO temporary-table [(columns)] query`; the options were looked at.
-pub(super) async fn insert(
-    session: &mut Session,
-    name: String,
-    table: &TempTable,
-    insert: &Insert,
-    values: &[Value],
-) -> SqlResult<Outcome> {
-    let Some(source) = &insert.source else {
-        return Err(SqlError::unsupported("INSERT … DEFAULT VALUES"));
-    };
-    let plan = session.plan(Statement::Query(source.clone())).await?;
-    let plan = with_values(plan, values)?;
-    let plan = assigned(plan, &insert.columns, table.schema())?;
-    let rows = session.stream(plan).await?;
-    let rows = collect(session, table.schema(), rows).await?;
-    let count = rows.count();
-    session.temp.put(name, table.with(rows));
-    end_of_statement(session);
-    done(&format!("INSERT 0 {count}"))
 }
 
 /// `TRUNCATE temporary-table`

@@ -1,46 +1,121 @@
-//! `DELETE` and `UPDATE` of temporary tables: the rows that stay, and those that changed, make the table anew.
+//! Rows of temporary tables. `DELETE` and `UPDATE`: the rows that stay, and those that changed, make the table
+//! anew.
 //!
 //! Both are queries over the table. A row is deleted or changed if the condition is true; where it is null
 //! the row stays as it is.
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{
-    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, ObjectName, Query, Select,
-    SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Update, Value as Literal,
+    Assignment, AssignmentTarget, Delete, Expr, FromTable, Ident, Insert, ObjectName, Query,
+    Select, SelectItem, SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Update,
+    Value as Literal, With,
 };
 
-use super::rows::{assigned, column_at};
 use super::table::select_all;
-use super::{done, temp};
+use super::{done, rows, temp};
 use crate::sql::bind::{folded, parts_of};
 use crate::sql::error::{SqlError, SqlResult, SqlState};
-use crate::sql::outcome::{Outcome, Value};
-use crate::sql::session::{Session, with_values};
+use crate::sql::outcome::{Description, Outcome, Value};
+use crate::sql::session::{Session, parameters, with_values};
 use crate::sql::temp::TempTable;
 
-/// The name of the table that a `DELETE` is about, if that is temporary.
-pub(super) fn deleted(
+/// The temporary table that an `INSERT` is about.
+pub(super) fn inserted(
     session: &Session,
-    delete: &Delete,
+    insert: &Insert,
 ) -> SqlResult<Option<(String, Arc<TempTable>)>> {
-    match from(delete) {
-        [TableWithJoins { relation: TableFactor::Table { name, .. }, .. }] => {
-            temp::named(session, name)
-        }
+    match &insert.table {
+        TableObject::TableName(name) => temp::named(session, name),
         _ => Ok(None),
     }
 }
 
-/// The name of the table that an `UPDATE` is about, if that is temporary.
-pub(super) fn updated(
+/// The temporary table that a statement changes rows of.
+pub(super) fn changed(
     session: &Session,
-    update: &Update,
+    statement: &Statement,
 ) -> SqlResult<Option<(String, Arc<TempTable>)>> {
-    match &update.table.relation {
+    let factor = match statement {
+        Statement::Delete(delete) => match from(delete) {
+            [one] => &one.relation,
+            _ => return Ok(None),
+        },
+        Statement::Update(update) => &update.table.relation,
+        Statement::Merge(merge) => &merge.table,
+        _ => return Ok(None),
+    };
+    match factor {
         TableFactor::Table { name, .. } => temp::named(session, name),
         _ => Ok(None),
+    }
+}
+
+/// The parameters of a statement about rows of a temporary table; nothing for another statement.
+pub(super) async fn describe(
+    session: &mut Session,
+    statement: &Statement,
+    with: Option<&With>,
+    hints: &[Option<DataType>],
+) -> SqlResult<Option<Description>> {
+    if let Statement::Insert(insert) = statement {
+        let Some((_, table)) = inserted(session, insert)? else { return Ok(None) };
+        let source = rows::source(insert, with)?;
+        return rows::describe_into(session, insert, source, table.schema(), hints).await.map(Some);
+    }
+    let Some((_, table)) = changed(session, statement)? else { return Ok(None) };
+    let queries = match statement {
+        Statement::Delete(delete) => kept(delete)?.into_iter().collect(),
+        Statement::Update(update) => vec![after(&table, update)?],
+        _ => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for query in queries {
+        found = parameters(&session.plan(query).await?, hints)?;
+    }
+    Ok(Some(Description { parameters: found, columns: None }))
+}
+
+/// `INSERT INTO temporary-table [(columns)] query`
+pub(super) async fn insert(
+    session: &mut Session,
+    name: String,
+    table: &TempTable,
+    insert: &Insert,
+    with: Option<&With>,
+    values: &[Value],
+) -> SqlResult<Outcome> {
+    let source = rows::source(insert, with)?;
+    let plan = session.plan(Statement::Query(source)).await?;
+    let plan = with_values(plan, values)?;
+    let plan = rows::assigned(plan, &insert.columns, table.schema())?;
+    let rows = session.stream(plan).await?;
+    let rows = temp::collect(session, table.schema(), rows).await?;
+    let count = rows.count();
+    session.temp.put(name, table.with(rows));
+    temp::end_of_statement(session);
+    done(&format!("INSERT 0 {count}"))
+}
+
+/// `DELETE` and `UPDATE` of a temporary table.
+pub(super) async fn change(
+    session: &mut Session,
+    name: String,
+    table: &TempTable,
+    statement: &Statement,
+    with: Option<&With>,
+    values: &[Value],
+) -> SqlResult<Outcome> {
+    if with.is_some() {
+        return Err(SqlError::unsupported("WITH before a change of a temporary table"));
+    }
+    match statement {
+        Statement::Delete(delete) => self::delete(session, name, table, delete, values).await,
+        Statement::Update(update) => self::update(session, name, table, update, values).await,
+        _ => Err(SqlError::unsupported("MERGE INTO a temporary table")
+            .with_hint("use DELETE and INSERT, or CREATE TABLE instead")),
     }
 }
 
@@ -49,14 +124,8 @@ fn from(delete: &Delete) -> &[TableWithJoins] {
     from
 }
 
-/// `DELETE FROM temporary-table [USING …] [WHERE …]`
-pub(super) async fn delete(
-    session: &mut Session,
-    name: String,
-    table: &TempTable,
-    delete: &Delete,
-    values: &[Value],
-) -> SqlResult<Outcome> {
+/// The rows that stay after a `DELETE`; nothing if none does.
+fn kept(delete: &Delete) -> SqlResult<Option<Statement>> {
     let [target] = from(delete) else { return Err(SqlError::unsupported("this form of DELETE")) };
     if !delete.tables.is_empty()
         || delete.returning.is_some()
@@ -73,10 +142,21 @@ pub(super) async fn delete(
             Some(Expr::Exists { subquery: found, negated: false })
         }
     };
-    let kept = match condition {
+    condition.map(|condition| stay(target, condition)).transpose()
+}
+
+/// `DELETE FROM temporary-table [USING …] [WHERE …]`
+async fn delete(
+    session: &mut Session,
+    name: String,
+    table: &TempTable,
+    delete: &Delete,
+    values: &[Value],
+) -> SqlResult<Outcome> {
+    let kept = match kept(delete)? {
         None => table.emptied(),
-        Some(condition) => {
-            let plan = session.plan(stay(target, condition)?).await?;
+        Some(query) => {
+            let plan = session.plan(query).await?;
             rows_of(session, table, &table.emptied(), with_values(plan, values)?).await?
         }
     };
@@ -86,20 +166,15 @@ pub(super) async fn delete(
 }
 
 /// `UPDATE temporary-table SET … [WHERE …]`
-pub(super) async fn update(
+async fn update(
     session: &mut Session,
     name: String,
     table: &TempTable,
     update: &Update,
     values: &[Value],
 ) -> SqlResult<Outcome> {
-    if update.from.is_some() || update.returning.is_some() || !update.table.joins.is_empty() {
-        return Err(SqlError::unsupported("UPDATE … FROM or RETURNING of a temporary table")
-            .with_hint("use DELETE and INSERT, or CREATE TABLE instead"));
-    }
-    let changed = changed(table, update)?;
-    let plan = with_values(session.plan(changed).await?, values)?;
-    let plan = assigned(plan, &[], table.schema())?;
+    let plan = with_values(session.plan(after(table, update)?).await?, values)?;
+    let plan = rows::assigned(plan, &[], table.schema())?;
     let changed = rows_of(session, table, &table.emptied(), plan).await?;
     let count = changed.rows();
     let all = match &update.selection {
@@ -131,7 +206,11 @@ fn stay(target: &TableWithJoins, condition: Expr) -> SqlResult<Statement> {
 }
 
 /// The rows that an `UPDATE` changes, as they are afterwards.
-fn changed(table: &TempTable, update: &Update) -> SqlResult<Statement> {
+fn after(table: &TempTable, update: &Update) -> SqlResult<Statement> {
+    if update.from.is_some() || update.returning.is_some() || !update.table.joins.is_empty() {
+        return Err(SqlError::unsupported("UPDATE … FROM or RETURNING of a temporary table")
+            .with_hint("use DELETE and INSERT, or CREATE TABLE instead"));
+    }
     let TableFactor::Table { name, alias, .. } = &update.table.relation else {
         return Err(SqlError::unsupported("UPDATE of this"));
     };
@@ -153,7 +232,7 @@ fn changed(table: &TempTable, update: &Update) -> SqlResult<Statement> {
             return Err(SqlError::unsupported("SET (a, b) = … of a temporary table"));
         };
         let column = parts.last().and_then(|part| part.as_ident()).map(folded).unwrap_or_default();
-        let at = column_at(table.schema(), &column)?;
+        let at = rows::column_at(table.schema(), &column)?;
         if set.contains(&at) {
             return Err(SqlError::syntax(format!(
                 "multiple assignments to same column {column:?}"
