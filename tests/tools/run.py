@@ -98,6 +98,7 @@ SUITES: dict[str, Callable[[], tuple[int, int]]] = {
     "kit": counted([python("clients"), str(CLIENTS / "kit" / "run.py")], 12),
     "spark35": counted([python("clients"), str(CLIENTS / "spark" / "run.py"), "3.5"], 6),
     "spark41": counted([python("clients"), str(CLIENTS / "spark" / "run.py"), "4.1"], 6),
+    "dbt": counted([python("dbt"), str(CLIENTS / "dbt" / "run.py")], 12),
     "example": counted([python("clients"), str(CLIENTS / "run_examples.py")], 4),
 }
 GROUPS = {"clients": [name for name in SUITES if name != "rust"]}
