@@ -41,7 +41,7 @@ fn plain(name: &str) -> String {
             plain.push('_');
             plain.push(c);
         } else {
-            plain.push_str(&format!("_x{:X}", u32::from(c)));
+            plain.extend(format!("_x{:X}", u32::from(c)).chars());
         }
     }
     plain
