@@ -38,8 +38,6 @@ pub struct Session {
     /// What it has to say beside its answers.
     notices: Vec<String>,
     pub(super) transaction: Option<Transaction>,
-    /// When the statement that runs has to have read its rows.
-    pub(super) deadline: Option<tokio::time::Instant>,
 }
 
 impl Session {
@@ -52,7 +50,6 @@ impl Session {
             temp: TempTables::default(),
             notices: Vec::new(),
             transaction: None,
-            deadline: None,
         }
     }
 
@@ -124,7 +121,7 @@ impl Session {
     ) -> SqlResult<Description> {
         let columns = match &statement.body {
             Body::Version(version) => versions::columns(version),
-            Body::Own(own) => statements::own_columns(self, own).await?,
+            Body::Own(_) => None,
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
                     if let Some((inner, with)) = statements::behind_with(body) {
@@ -149,7 +146,6 @@ impl Session {
     /// What it fails with; inside a transaction, only its end is accepted then.
     pub async fn execute(&mut self, statement: &Parsed, values: &[Value]) -> SqlResult<Outcome> {
         self.check_open(statement)?;
-        self.deadline = self.statement_timeout().map(|limit| tokio::time::Instant::now() + limit);
         let outcome = roomy(self.execute_open(statement, values)).await;
         self.settle(outcome)
     }
@@ -162,7 +158,7 @@ impl Session {
                 }
                 versions::execute(self, version).await
             }
-            Body::Own(own) => statements::execute_own(self, own, values).await,
+            Body::Own(own) => statements::execute_own(self, own).await,
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
                     if let Some((inner, with)) = statements::behind_with(body) {
@@ -367,16 +363,16 @@ impl Session {
                 .map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))
         };
         let rows = stream.map(move |batch| shown(batch?)).boxed();
-        Ok(match self.deadline {
-            Some(deadline) => until(deadline, rows),
+        Ok(match self.statement_timeout() {
+            Some(limit) => within(limit, rows),
             None => rows,
         })
     }
 }
 
-/// Rows that end in an error when the time is over.
-fn until(deadline: tokio::time::Instant, rows: RowStream) -> RowStream {
-    let over = Box::pin(tokio::time::sleep_until(deadline));
+/// Rows that end in an error when so much time has gone by.
+fn within(limit: std::time::Duration, rows: RowStream) -> RowStream {
+    let over = Box::pin(tokio::time::sleep(limit));
     futures::stream::unfold(Some((rows, over)), |state| async move {
         let (mut rows, mut over) = state?;
         tokio::select! {

@@ -39,7 +39,7 @@ async fn a_table_has_partitions_properties_and_comments() {
     for part in [
         r#""source-id":2,"name":"ts_day","transform":"day""#,
         r#""source-id":1,"name":"id_bucket","transform":"bucket[16]""#,
-        r#""source-id":3,"name":"Größe_trunc","transform":"truncate[4]""#,
+        r#""source-id":3,"name":"Gr_xF6_xDFe_trunc","transform":"truncate[4]""#,
         r#""source-id":4,"name":"n","transform":"identity""#,
     ] {
         assert!(spec.contains(part), "{spec}");

@@ -47,7 +47,8 @@ pub(super) fn rows(into: Into, data: CopyData, zone: TimeZone) -> SqlResult<RowS
         rows: 0,
         bytes: 0,
     };
-    let state = Some((reader, data));
+    // The reader asks once more after the end.
+    let state = Some((reader, data.fuse().boxed()));
     Ok(futures::stream::unfold(state, |state| async move {
         let (mut reader, mut data) = state?;
         match reader.batch(&mut data).await {

@@ -353,8 +353,14 @@ impl<'t> Change<'t> {
                     snapshot_id: table.current_snapshot_id(),
                 });
             }
-            updates.push(TableUpdate::AddSchema(Arc::new(schema)));
-            updates.push(TableUpdate::SetCurrentSchema(-1));
+            // A schema that the table had before is not added again.
+            match table.schemas().iter().find(|known| known.same_schema(&schema)) {
+                Some(known) => updates.push(TableUpdate::SetCurrentSchema(known.id())),
+                None => {
+                    updates.push(TableUpdate::AddSchema(Arc::new(schema)));
+                    updates.push(TableUpdate::SetCurrentSchema(-1));
+                }
+            }
         }
         let changed: BTreeMap<String, String> = set
             .into_iter()

@@ -1,6 +1,6 @@
 //! Statements that change something. Each is one commit on one branch; what is not carried out says so.
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, SetExpr, Statement, With};
 
 pub(super) use self::copy::{CopyTarget, check_copied, copy_rows, copy_target};
@@ -95,7 +95,6 @@ pub(super) async fn execute(
 pub(super) async fn execute_own(
     session: &mut Session,
     statement: &OwnStatement,
-    _values: &[Value],
 ) -> SqlResult<Outcome> {
     match statement {
         OwnStatement::RenameView { name, if_exists, to } => {
@@ -113,14 +112,6 @@ pub(super) async fn execute_own(
         OwnStatement::Copy(_) => Err(SqlError::unsupported("COPY over this kind of connection")
             .with_hint("connect with a client of PostgreSQL, such as psql")),
     }
-}
-
-/// The columns of such a statement, if it has rows.
-pub(super) async fn own_columns(
-    _session: &mut Session,
-    _statement: &OwnStatement,
-) -> SqlResult<Option<SchemaRef>> {
-    Ok(None)
 }
 
 /// Whether such a statement changes anything beside the session.

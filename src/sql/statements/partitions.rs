@@ -23,11 +23,28 @@ pub(super) fn read(list: &Expr, columns: &[String]) -> SqlResult<PartitionSpec> 
         let source = columns.get(place).cloned().unwrap_or_default();
         fields.push(json!({
             "source-id": place + 1,
-            "name": format!("{source}{suffix}"),
+            "name": format!("{}{suffix}", plain(&source)),
             "transform": transform,
         }));
     }
     Ok(PartitionSpec::parse(&json!({ "fields": fields }).to_string())?)
+}
+
+/// A name that Avro takes for a field, which partition fields are in manifests: other characters are written
+/// as the reference implementation does.
+fn plain(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    for (at, c) in name.chars().enumerate() {
+        if c == '_' || c.is_ascii_alphabetic() || (at > 0 && c.is_ascii_digit()) {
+            plain.push(c);
+        } else if c.is_ascii_digit() {
+            plain.push('_');
+            plain.push(c);
+        } else {
+            plain.extend(format!("_x{:X}", u32::from(c)).chars());
+        }
+    }
+    plain
 }
 
 fn place(columns: &[String], name: &str) -> SqlResult<usize> {
