@@ -18,6 +18,8 @@ if ! command -v javac >/dev/null; then
     fi
 fi
 command -v psql >/dev/null || missing+=(postgresql-client)
+compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
+command -v setpriv >/dev/null || missing+=(util-linux)
 command -v python3 >/dev/null || missing+=(python3)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 if [ "${#missing[@]}" -gt 0 ]; then
@@ -42,6 +44,7 @@ environment() {
 environment clients requirements.txt
 environment spark35 spark/requirements-3.5.txt
 environment spark41 spark/requirements-4.1.txt
+environment dbt dbt/requirements.txt
 
 say "jars"
 .venv/clients/bin/python tests/clients/kit/run.py --prepare
