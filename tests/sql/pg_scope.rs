@@ -79,8 +79,11 @@ async fn a_question_reads_what_it_names() {
             "SELECT t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace",
             [0, 0, 0, 0],
         ),
-        ("SELECT n.nspname, c.relname FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = \
-          c.relnamespace WHERE pg_table_is_visible(c.oid)", [0, 1, 0, 0]),
+        (
+            "SELECT n.nspname, c.relname FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = \
+          c.relnamespace WHERE pg_table_is_visible(c.oid)",
+            [0, 1, 0, 0],
+        ),
         ("SELECT tablename FROM pg_tables", [1, 2, 0, 0]),
     ] {
         let text = text.replace("{oid}", &oid);

@@ -27,11 +27,13 @@ fn tables(sql: &str) -> Vec<String> {
     match one(sql).body {
         Body::Standard(statement) => sources(&statement),
         Body::Version(other) => vec![format!("{other:?}")],
-        Body::Own(OwnStatement::Copy(copy)) => match copy.what {
-            CopyWhat::Query(query) => sources(&ast::Statement::Query(query)),
+        Body::Own(own) => match *own {
+            OwnStatement::Copy(copy) => match copy.what {
+                CopyWhat::Query(query) => sources(&query),
+                other => vec![format!("{other:?}")],
+            },
             other => vec![format!("{other:?}")],
         },
-        Body::Own(other) => vec![format!("{other:?}")],
     }
 }
 
