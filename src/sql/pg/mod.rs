@@ -28,7 +28,6 @@ mod types;
 mod wildcard;
 mod world;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -78,7 +77,11 @@ fn world(session: &Session, pins: &Pins) -> Arc<World> {
         ctx: session.ctx.clone(),
         names: session.names.clone(),
         settings: settings::all(session),
-        temporary: BTreeMap::new(),
+        temporary: session
+            .temp
+            .iter()
+            .map(|(name, table)| (name.to_owned(), Arc::clone(table.schema())))
+            .collect(),
         pins: Mutex::new(pins.clone()),
         refs: Mutex::default(),
     })

@@ -188,7 +188,8 @@ impl Need {
         if role == Role::RelationOid {
             self.relation_oids.extend(other.relation_oids.iter().cloned());
         }
-        self.visible |= other.visible && role == Role::RelationOid;
+        // Here a table is visible if its schema is in the search path.
+        self.visible |= other.visible && role != Role::RelationName;
     }
 
     /// Whether a schema is named: then it is looked for, wherever it is.

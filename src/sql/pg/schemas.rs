@@ -27,6 +27,7 @@ impl World {
     pub(super) async fn schemas(&self, need: &Need, named: &[Need]) -> SqlResult<Vec<Arc<Schema>>> {
         let mut found = match self.named_schemas(need).await? {
             Some(found) => found,
+            None if need.visible => by_name(self.search_path()?),
             None => {
                 let mut found = self.every_schema().await?;
                 found.extend(self.mentioned(named).await?);
