@@ -3,10 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "wire/copy.rs"]
+mod copy;
 #[path = "wire/database.rs"]
 mod database;
 #[path = "wire/extended.rs"]
 mod extended;
+#[expect(dead_code, reason = "tests of SQL use the rest of it")]
+#[path = "sql/lake.rs"]
+mod lake;
 #[path = "wire/raw.rs"]
 mod raw;
 #[path = "wire/server.rs"]

@@ -274,12 +274,13 @@ async fn very_many_columns() {
 async fn only_the_schema_of_a_new_table_is_looked_at() {
     let sql = Sql::new().await;
     let mut session = sql.on("lake@main");
-    ok(&mut session, "CREATE TABLE t (a int); CREATE SCHEMA s; SET search_path = s, default").await;
+    ok(&mut session, "CREATE TABLE t (a int); CREATE SCHEMA s; SET search_path = s, \"default\"")
+        .await;
     ok(&mut session, "CREATE TABLE t (b int)").await;
     assert_eq!(fails(&mut session, "CREATE TABLE t (b int)").await.state, SqlState::DuplicateTable);
     ok(&mut session, "CREATE TABLE IF NOT EXISTS t (b int)").await;
     assert_eq!(session.take_notices(), ["relation \"t\" already exists, skipping"]);
-    ok(&mut session, "SELECT b FROM s.t; SELECT a FROM default.t").await;
+    ok(&mut session, "SELECT b FROM s.t; SELECT a FROM \"default\".t").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -289,7 +290,7 @@ async fn what_is_dropped_is_named_by_its_kind() {
     ok(&mut session, "CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t").await;
     let error = fails(&mut session, "DROP TABLE v").await;
     assert_eq!(error.state, SqlState::WrongObjectType);
-    assert_eq!(error.message, "\"v\" is not a table");
+    assert!(error.message.ends_with("v\" is not a table"), "{error:?}");
     assert_eq!(fails(&mut session, "DROP VIEW IF EXISTS t").await.state, SqlState::WrongObjectType);
     let error = fails(&mut session, "ALTER VIEW t RENAME TO u").await;
     assert_eq!(error.state, SqlState::WrongObjectType);

@@ -28,7 +28,7 @@ async fn columns_come_go_and_change() {
     assert_eq!(ok(&mut session, "SELECT key, s FROM t ORDER BY key").await, "1 NULL\n2 new");
     let schema = schema(&sql, "t").await;
     assert!(schema.contains(r#""id":7,"name":"s""#), "{schema}");
-    assert_eq!(ok(&mut session, "SELECT s FROM t AT REF 'main~2'").await, "a");
+    assert_eq!(ok(&mut session, "SELECT s FROM t AT REF 'main~3'").await, "a");
     ok(&mut session, "ALTER TABLE t ALTER COLUMN key TYPE bigint, ALTER COLUMN key DROP NOT NULL")
         .await;
     ok(&mut session, "INSERT INTO t (key) VALUES (NULL), (9000000000)").await;

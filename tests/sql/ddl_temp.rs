@@ -72,7 +72,7 @@ async fn temporary_names_hide_those_of_the_catalog() {
         ("CREATE TEMP TABLE x (a int) PARTITIONED BY (a)", SqlState::FeatureNotSupported),
         ("CREATE TEMP TABLE x (a int UNIQUE)", SqlState::FeatureNotSupported),
         ("CREATE TEMP TABLE x AS SELECT 1 AS a, 2 AS a", SqlState::SyntaxError),
-        ("CREATE TEMP TABLE x AS SELECT 1 / 0 AS a", SqlState::DataException),
+        ("CREATE TEMP TABLE x AS SELECT 1 / 0 AS a", SqlState::DivisionByZero),
     ] {
         let error = fails(&mut session, text).await;
         assert_eq!(error.state, state, "{text}: {error:?}");

@@ -267,3 +267,16 @@ async fn comments_are_shown() {
         "ARRAY _text"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_sees_what_it_made() {
+    let (sql, mut session) = lake().await;
+    let text = "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = \
+                'ingest' AND table_name = 'fresh'";
+    ok(&mut session, "BEGIN").await;
+    ok(&mut session, "CREATE TABLE ingest.fresh (a integer)").await;
+    assert_eq!(ok(&mut session, text).await, "a integer");
+    assert_eq!(ok(&mut sql.on("lake"), text).await, "");
+    ok(&mut session, "ROLLBACK").await;
+    assert_eq!(ok(&mut session, text).await, "");
+}

@@ -10,9 +10,9 @@ use crate::server::Server;
 /// A connection without any rules.
 pub(crate) struct Raw(TcpStream);
 
-type Message = (u8, Vec<u8>);
+pub(crate) type Message = (u8, Vec<u8>);
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
     [&[kind], &length[..], body].concat()
 }
@@ -21,13 +21,19 @@ fn startup(body: &[u8]) -> Vec<u8> {
     message(0, body)[1..].to_vec()
 }
 
-fn parse(name: &str, text: &str, types: &[u32]) -> Vec<u8> {
+pub(crate) fn parse(name: &str, text: &str, types: &[u32]) -> Vec<u8> {
     let count = u16::try_from(types.len()).unwrap().to_be_bytes();
     let types: Vec<u8> = types.iter().flat_map(|oid| oid.to_be_bytes()).collect();
     message(b'P', &[name.as_bytes(), b"\0", text.as_bytes(), b"\0", &count, &types].concat())
 }
 
-fn bind(portal: &str, statement: &str, format: u16, values: &[&[u8]], results: u16) -> Vec<u8> {
+pub(crate) fn bind(
+    portal: &str,
+    statement: &str,
+    format: u16,
+    values: &[&[u8]],
+    results: u16,
+) -> Vec<u8> {
     let mut body = [portal.as_bytes(), b"\0", statement.as_bytes(), b"\0\0\x01"].concat();
     body.extend(format.to_be_bytes());
     body.extend(u16::try_from(values.len()).unwrap().to_be_bytes());
@@ -40,11 +46,11 @@ fn bind(portal: &str, statement: &str, format: u16, values: &[&[u8]], results: u
     message(b'B', &body)
 }
 
-fn execute(portal: &str, rows: u32) -> Vec<u8> {
+pub(crate) fn execute(portal: &str, rows: u32) -> Vec<u8> {
     message(b'E', &[portal.as_bytes(), b"\0", &rows.to_be_bytes()].concat())
 }
 
-fn sync() -> Vec<u8> {
+pub(crate) fn sync() -> Vec<u8> {
     message(b'S', b"")
 }
 
@@ -53,18 +59,18 @@ impl Raw {
         Self(TcpStream::connect(server.address).await.unwrap())
     }
 
-    async fn session(server: &Server) -> Self {
+    pub(crate) async fn session(server: &Server) -> Self {
         let mut raw = Self::open(server).await;
         raw.send(&startup(b"\0\x03\0\0user\0ann\0database\0lake\0\0")).await;
         assert_eq!(raw.until_ready().await.0.first().unwrap().0, b'R');
         raw
     }
 
-    async fn send(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).await.unwrap();
     }
 
-    async fn next(&mut self) -> Option<Message> {
+    pub(crate) async fn next(&mut self) -> Option<Message> {
         let read = tokio::time::timeout(Duration::from_secs(20), async {
             let kind = self.0.read_u8().await.ok()?;
             let length = usize::try_from(self.0.read_u32().await.ok()?).unwrap();
@@ -76,7 +82,7 @@ impl Raw {
     }
 
     /// Messages until the server is ready, and its state.
-    async fn until_ready(&mut self) -> (Vec<Message>, u8) {
+    pub(crate) async fn until_ready(&mut self) -> (Vec<Message>, u8) {
         let mut seen = Vec::new();
         loop {
             let (kind, body) = self.next().await.unwrap();
@@ -96,7 +102,7 @@ impl Raw {
         seen
     }
 
-    async fn kinds(&mut self) -> String {
+    pub(crate) async fn kinds(&mut self) -> String {
         let (seen, state) = self.until_ready().await;
         let kinds: String = seen.iter().map(|(kind, _)| char::from(*kind)).collect();
         format!("{kinds}Z{}", char::from(state))
@@ -105,7 +111,7 @@ impl Raw {
 
 /// The code in a message `ErrorResponse`.
 #[track_caller]
-fn code(message: &Message) -> String {
+pub(crate) fn code(message: &Message) -> String {
     assert_eq!(message.0, b'E', "{}", String::from_utf8_lossy(&message.1));
     let fields = message.1.split(|byte| *byte == 0);
     let code = fields.filter_map(|field| field.strip_prefix(b"C")).next().unwrap();

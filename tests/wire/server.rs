@@ -6,6 +6,7 @@ use std::sync::Arc;
 use nunatak::base::entropy::SeededEntropy;
 use nunatak::pgwire::door::Door;
 use nunatak::server::listen_pg;
+use nunatak::sql::door::Database;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,7 +25,16 @@ impl Server {
     pub(crate) async fn start() -> Self {
         let database = Scripted::default();
         let log = Arc::clone(&database.log);
-        let door = Arc::new(Door::new(Arc::new(database), Arc::new(SeededEntropy::new(7))));
+        Self::over(Arc::new(database), log).await
+    }
+
+    /// A server of another database, of which the log says nothing.
+    pub(crate) async fn of(database: Arc<dyn Database>) -> Self {
+        Self::over(database, Arc::default()).await
+    }
+
+    async fn over(database: Arc<dyn Database>, log: Arc<Log>) -> Self {
+        let door = Arc::new(Door::new(database, Arc::new(SeededEntropy::new(7))));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

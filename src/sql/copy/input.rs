@@ -92,8 +92,14 @@ impl Reader {
     }
 
     fn at_line(&self, error: SqlError) -> SqlError {
-        let message =
-            format!("{} (COPY {}, line {})", error.message, self.into.name, self.lines.number());
+        self.at(error, "")
+    }
+
+    /// Says where an error is.
+    fn at(&self, error: SqlError, column: &str) -> SqlError {
+        let comma = if column.is_empty() { "" } else { ", column " };
+        let (name, line) = (&self.into.name, self.lines.number());
+        let message = format!("{} (COPY {name}, line {line}{comma}{column})", error.message);
         SqlError { message, ..error }
     }
 
@@ -122,10 +128,7 @@ impl Reader {
         self.columns = columns;
         if let Err(error) = done {
             return Err(match failed.filter(|at| *at < count) {
-                Some(at) => self.at_line(SqlError {
-                    message: format!("{}, column {}", error.message, self.name_of(at)),
-                    ..error
-                }),
+                Some(at) => self.at(error, self.name_of(at)),
                 None => self.at_line(error),
             });
         }

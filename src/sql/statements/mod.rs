@@ -145,12 +145,10 @@ pub(super) async fn describe(
         return Ok(described);
     }
     match statement {
-        Statement::Insert(insert) => {
-            return rows::describe(session, insert, with, hints).await;
-        }
         Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
             return change::describe(session, statement, with, hints).await;
         }
+        Statement::Insert(insert) => return rows::describe(session, insert, with, hints).await,
         _ => {}
     }
     let parameters = hints.iter().map(|hint| hint.clone().unwrap_or(DataType::Utf8)).collect();

@@ -70,7 +70,7 @@ mod tests {
         let parsed = crate::sql::syntax::parse(sql).unwrap().remove(0);
         merged(&parsed, rows, width).map(|merged| match &merged.body {
             Body::Standard(body) => body.to_string(),
-            other => format!("{other:?}"),
+            Body::Version(_) | Body::Own(_) => String::new(),
         })
     }
 

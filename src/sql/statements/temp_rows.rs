@@ -135,14 +135,12 @@ fn kept(delete: &Delete) -> SqlResult<Option<Statement>> {
     {
         return Err(SqlError::unsupported("this form of DELETE of a temporary table"));
     }
-    let condition = match &delete.using {
-        None => delete.selection.clone(),
-        Some(using) => {
-            let found = query(select_all_of(using.clone(), delete.selection.clone())?)?;
-            Some(Expr::Exists { subquery: found, negated: false })
-        }
-    };
-    condition.map(|condition| stay(target, condition)).transpose()
+    if let Some(using) = &delete.using {
+        let found = query(select_all_of(using.clone(), delete.selection.clone())?)?;
+        let none = Expr::Exists { subquery: found, negated: true };
+        return select_all_of(vec![target.clone()], Some(none)).map(Some);
+    }
+    delete.selection.clone().map(|condition| stay(target, condition)).transpose()
 }
 
 /// `DELETE FROM temporary-table [USING …] [WHERE …]`
