@@ -1,6 +1,6 @@
 # What a developer of Nunatak runs. `make test` is everything, and what CI runs.
 
-.PHONY: run test test-fast clients setup lint bench
+.PHONY: run test test-fast clients setup lint bench bench-sql
 
 run: ## the server on 127.0.0.1:8181, data in ./nunatak-data
 	cargo run --release -- serve
@@ -23,3 +23,6 @@ lint: ## formatting and clippy, warnings are errors
 
 bench: ## benchmarks; numbers and machine go into benchmarks/README.md
 	cargo bench --features testing
+
+bench-sql: setup ## SQL beside DuckDB and DataFusion on the same files; `cargo build --release` first
+	NUNATAK_BIN=$${NUNATAK_BIN:-target/release/nunatak} .venv/clients/bin/python benchmarks/sql/run.py

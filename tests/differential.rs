@@ -112,8 +112,8 @@ impl Pair {
     fn note_failure(&mut self, text: &str, theirs: &Answer, ours: &Answer) {
         self.failures.push(format!(
             "{text}\n PostgreSQL:\n{}\n Nunatak:\n{}",
-            theirs.shown(),
-            ours.shown()
+            theirs.shown(ours),
+            ours.shown(theirs)
         ));
     }
 

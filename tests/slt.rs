@@ -89,3 +89,22 @@ async fn postgresql_answers_plain_sql_the_same() {
     }
     check(&failures);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_parameters_and_more_are_bound_in_their_order() {
+    let lake = Lake::new().await;
+    let address = lake.listen().await;
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(address.port()).user("ann").dbname("lake");
+    let Connection::Wire { client, .. } = Connection::wire(&config, "nunatak").await.unwrap()
+    else {
+        panic!("not the wire");
+    };
+    let letters: Vec<String> = ('a'..='l').map(String::from).collect();
+    let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
+        letters.iter().map(|letter| letter as _).collect();
+    let places: Vec<String> = (1..=12).map(|number| format!("${number}::text")).collect();
+    let text = format!("SELECT {}", places.join(" || "));
+    let row = client.query_one(&text, &values).await.unwrap();
+    assert_eq!(row.get::<_, String>(0), "abcdefghijkl");
+}

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::tree_node::TreeNode as _;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::logical_expr::expr::AggregateFunctionParams;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF,
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, ReversedUDAF,
     SetMonotonicity, Signature, Volatility,
 };
 
@@ -27,7 +29,9 @@ const DIGITS: u8 = 38;
 pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
     let numeric = |inner: Arc<AggregateUDF>, argument| {
         let signature = Signature::user_defined(Volatility::Immutable);
-        Arc::new(AggregateUDF::from(Numeric { inner, argument, signature }))
+        let mut aliases = inner.aliases().to_vec();
+        aliases.extend((argument == Argument::Sum).then(|| inner.name().to_owned()));
+        Arc::new(AggregateUDF::from(Numeric { inner, argument, aliases, signature }))
     };
     vec![numeric(sum_udaf(), Argument::Sum), numeric(avg_udaf(), Argument::Average)]
 }
@@ -87,6 +91,7 @@ impl Argument {
 struct Numeric {
     inner: Arc<AggregateUDF>,
     argument: Argument,
+    aliases: Vec<String>,
     signature: Signature,
 }
 
@@ -95,8 +100,13 @@ impl AggregateUDFImpl for Numeric {
         self
     }
 
+    /// A sum has another name than the planner's, which would add up sums as if they were of the type of
+    /// what they were made of.
     fn name(&self) -> &str {
-        self.inner.name()
+        match self.argument {
+            Argument::Sum => "exact_sum",
+            Argument::Average => self.inner.name(),
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -108,7 +118,7 @@ impl AggregateUDFImpl for Numeric {
             let shown: Vec<String> = arg_types.iter().map(super::operators::type_name).collect();
             SqlError::new(
                 SqlState::UndefinedFunction,
-                format!("function {}({}) does not exist", self.name(), shown.join(", ")),
+                format!("function {}({}) does not exist", self.inner.name(), shown.join(", ")),
             )
         };
         let [one] = arg_types else { return Err(undefined().into()) };
@@ -122,8 +132,12 @@ impl AggregateUDFImpl for Numeric {
         }
     }
 
+    fn schema_name(&self, params: &AggregateFunctionParams) -> Result<String> {
+        named(&self.inner, params)
+    }
+
     fn aliases(&self) -> &[String] {
-        self.inner.aliases()
+        &self.aliases
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
@@ -176,6 +190,18 @@ impl AggregateUDFImpl for Numeric {
     fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
         self.inner.default_value(data_type)
     }
+}
+
+/// The name of a column that holds an aggregate. The planner's leaves out casts, so that `sum(a)` and
+/// `sum(a::numeric)` in one query are two columns of one name, which it refuses.
+pub(super) fn named(inner: &AggregateUDF, params: &AggregateFunctionParams) -> Result<String> {
+    let name = inner.schema_name(params)?;
+    let cast = |expr: &Expr| expr.exists(|expr| Ok(matches!(expr, Expr::Cast(_))));
+    if params.args.iter().any(|arg| cast(arg).unwrap_or_default()) {
+        let args: Vec<String> = params.args.iter().map(ToString::to_string).collect();
+        return Ok(format!("{name} of {}", args.join(", ")));
+    }
+    Ok(name)
 }
 
 fn widened(args: &AccumulatorArgs<'_>) -> bool {

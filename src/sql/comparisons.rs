@@ -155,6 +155,15 @@ impl Comparisons {
                 Transformed::yes(self.minus.call(vec![zero, *expr]))
             }
             Expr::ScalarFunction(function) => self.function(function, schema)?,
+            // The planner's own takes rows for which the condition is unknown.
+            Expr::AggregateFunction(mut function) => {
+                let filter = function.params.filter.take();
+                function.params.filter = filter.map(|filter| match *filter {
+                    Expr::IsTrue(_) => filter,
+                    other => Box::new(Expr::IsTrue(Box::new(other))),
+                });
+                Transformed::yes(Expr::AggregateFunction(function))
+            }
             other => Transformed::no(other),
         })
     }

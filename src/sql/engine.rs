@@ -16,6 +16,7 @@ use super::connect::Databases;
 use super::door::Database;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::functions;
+use super::merged_order::MergedOrder;
 use super::names::Names;
 use super::pg;
 use super::scan::deletes::DeletionCache;
@@ -80,6 +81,7 @@ impl Engine {
             .with_default_features()
             .with_optimizer_rule(Arc::new(pg::Narrow))
             .with_analyzer_rules(semantics::rules())
+            .with_physical_optimizer_rule(Arc::new(MergedOrder))
             .build();
         semantics::register(&mut state)?;
         let reader = Arc::new(TableReader {

@@ -342,7 +342,11 @@ fn state_of(error: &DataFusionError) -> SqlState {
         {
             SqlState::GroupingError
         }
-        DataFusionError::Plan(text) if text.starts_with("Correlated scalar subquery must") => {
+        DataFusionError::Plan(text)
+            if text.starts_with("Correlated scalar subquery must")
+                // Windows whose orders the planner takes for one another.
+                || text.contains("does not satisfy order requirements") =>
+        {
             SqlState::FeatureNotSupported
         }
         DataFusionError::Plan(text) if text.contains("not found") => SqlState::UndefinedTable,

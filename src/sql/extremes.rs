@@ -9,12 +9,15 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
+use datafusion::logical_expr::expr::AggregateFunctionParams;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, ReversedUDAF, SetMonotonicity,
     Signature, StatisticsArgs,
 };
+
+use super::aggregates::named;
 
 /// The aggregates that replace the planner's own of the same names.
 pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
@@ -36,6 +39,10 @@ impl AggregateUDFImpl for Extreme {
 
     fn name(&self) -> &str {
         self.inner.name()
+    }
+
+    fn schema_name(&self, params: &AggregateFunctionParams) -> Result<String> {
+        named(&self.inner, params)
     }
 
     fn aliases(&self) -> &[String] {

@@ -20,6 +20,7 @@ mod extremes;
 mod functions;
 mod headings;
 mod kept;
+mod merged_order;
 mod names;
 mod operators;
 pub mod outcome;

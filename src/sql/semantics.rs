@@ -75,8 +75,6 @@ fn optimized(state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
 ///
 /// - A join for which nulls are equal tells the scan of one side which values the other has, and that
 ///   filter leaves out nulls.
-/// - The rows that are first so far are kept apart for each part of a union, whose constants may differ, and
-///   yet filter the other parts.
 /// - Filters that go down through a join find columns by their names, of which it may have two alike.
 ///
 /// # Errors
@@ -86,10 +84,6 @@ fn settled(state: SessionState, plan: &LogicalPlan) -> Result<SessionState> {
     if nulls_equal(plan)? {
         let options = state.config_mut().options_mut();
         options.optimizer.enable_join_dynamic_filter_pushdown = false;
-    }
-    if plan.exists(|plan| Ok(matches!(plan, LogicalPlan::Union(_))))? {
-        let options = state.config_mut().options_mut();
-        options.optimizer.enable_topk_dynamic_filter_pushdown = false;
     }
     if !names_alike(plan, false)? {
         return Ok(state);

@@ -76,21 +76,31 @@ pub(crate) fn verdict(expected: &Answer, actual: &Answer, ordered: bool) -> Verd
 }
 
 impl Answer {
-    /// The answer in a few lines.
-    pub(crate) fn shown(&self) -> String {
-        match self {
-            Self::Failed { state, message } => format!("  {state}: {message}"),
-            Self::Rows(rows) => {
-                let mut sorted = rows.clone();
-                sorted.sort();
-                let mut lines = vec![format!("  {} rows", rows.len())];
-                lines.extend(sorted.iter().take(12).map(|row| {
-                    let cells: Vec<&str> =
-                        row.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect();
-                    format!("  {}", cells.join(" | "))
-                }));
-                lines.join("\n")
+    /// What is in this answer and not in another one, in a few lines.
+    pub(crate) fn shown(&self, other: &Self) -> String {
+        let Self::Rows(rows) = self else {
+            let Self::Failed { state, message } = self else { return String::new() };
+            return format!("  {state}: {message}");
+        };
+        let mut rest = match other {
+            Self::Rows(rows) => rows.clone(),
+            Self::Failed { .. } => Vec::new(),
+        };
+        let mut own: Vec<_> = rows.clone();
+        own.retain(|row| match rest.iter().position(|one| one == row) {
+            Some(at) => {
+                rest.swap_remove(at);
+                false
             }
-        }
+            None => true,
+        });
+        own.sort();
+        let mut lines = vec![format!("  {} rows; not in the other:", rows.len())];
+        lines.extend(own.iter().take(12).map(|row| {
+            let cells: Vec<&str> =
+                row.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect();
+            format!("  {}", cells.join(" | "))
+        }));
+        lines.join("\n")
     }
 }

@@ -1,4 +1,4 @@
-//! What pgJDBC and SQLAlchemy ask.
+//! What pgJDBC, SQLAlchemy and DBeaver ask.
 
 use crate::console::{ok, run};
 use crate::pg_tools::lake;
@@ -49,6 +49,15 @@ async fn jdbc_lists_columns() {
         lines[1],
         "lake ingest orders amount 1700 false 655366 -1 -1 2 NULL NULL NULL NULL 0 b"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dbeaver_lists_schemas_and_columns() {
+    let schemas = answer("d.classoid='pg_namespace'::regclass ORDER BY nspname").await;
+    let names: Vec<&str> = schemas.lines().map(|line| line.split(' ').nth(2).unwrap()).collect();
+    assert_eq!(names, ["information_schema", "ingest", "main", "main.ops", "other", "pg_catalog"]);
+    assert!(schemas.lines().all(|line| line.split(' ').next() == line.split(' ').nth(1)));
+    assert!(answer("db.* FROM").await.contains(" lake 10 "));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,6 +79,11 @@ async fn a_question_reads_what_it_names() {
             "SELECT t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace",
             [0, 0, 0, 0],
         ),
+        (
+            "SELECT n.nspname, c.relname FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = \
+          c.relnamespace WHERE pg_table_is_visible(c.oid)",
+            [0, 1, 0, 0],
+        ),
         ("SELECT tablename FROM pg_tables", [1, 2, 0, 0]),
     ] {
         let text = text.replace("{oid}", &oid);
@@ -266,4 +271,43 @@ async fn comments_are_shown() {
         .await,
         "ARRAY _text"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_sees_what_it_made() {
+    let (sql, mut session) = lake().await;
+    let text = "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = \
+                'ingest' AND table_name = 'fresh'";
+    ok(&mut session, "BEGIN").await;
+    ok(&mut session, "CREATE TABLE ingest.fresh (a integer)").await;
+    assert_eq!(ok(&mut session, text).await, "a integer");
+    assert_eq!(ok(&mut sql.on("lake"), text).await, "");
+    ok(&mut session, "ROLLBACK").await;
+    assert_eq!(ok(&mut session, text).await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn temporary_tables_are_seen_by_their_session() {
+    let (sql, mut session) = lake().await;
+    ok(&mut session, "CREATE TEMPORARY TABLE tmp1 AS (SELECT 1::bigint AS a, 'x' AS b)").await;
+    let text = "select column_name, data_type from INFORMATION_SCHEMA.columns where table_name = \
+                'tmp1' order by ordinal_position";
+    assert_eq!(ok(&mut session, text).await, "a bigint\nb text");
+    assert_eq!(ok(&mut sql.on("lake"), text).await, "");
+    for (text, answer) in [
+        (
+            "SELECT relpersistence, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = \
+          c.relnamespace WHERE c.oid = 'tmp1'::regclass",
+            "t pg_temp",
+        ),
+        ("SELECT tablename FROM pg_tables WHERE schemaname = 'pg_temp'", "tmp1"),
+        (
+            "SELECT table_type FROM information_schema.tables WHERE table_name = 'tmp1'",
+            "LOCAL TEMPORARY",
+        ),
+        ("SELECT count(*) FROM pg_class WHERE pg_table_is_visible(oid)", "2"),
+        ("SELECT count(*) FROM pg_tables WHERE schemaname = 'ingest'", "2"),
+    ] {
+        assert_eq!(ok(&mut session, text).await, answer, "{text}");
+    }
 }

@@ -6,6 +6,8 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 use nunatak::sql::error::{SqlError, SqlState};
 use nunatak::sql::syntax::at::{self, At, AtKind, SEPARATOR};
+use nunatak::sql::syntax::copy::{Copy, CopyWhat};
+use nunatak::sql::syntax::own::OwnStatement;
 use nunatak::sql::syntax::parse;
 use nunatak::sql::syntax::statement::{Body, Parsed, VersionStatement};
 
@@ -25,7 +27,10 @@ fn tables(sql: &str) -> Vec<String> {
     match one(sql).body {
         Body::Standard(statement) => sources(&statement),
         Body::Version(other) => vec![format!("{other:?}")],
-        Body::Own(other) => vec![format!("{other:?}")],
+        Body::Own(own) => match *own {
+            OwnStatement::Copy(Copy { what: CopyWhat::Query(query), .. }) => sources(&query),
+            other => vec![format!("{other:?}")],
+        },
     }
 }
 

@@ -17,6 +17,9 @@ if ! command -v javac >/dev/null; then
         missing+=(default-jdk-headless)
     fi
 fi
+command -v psql >/dev/null || missing+=(postgresql-client)
+compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
+command -v setpriv >/dev/null || missing+=(util-linux)
 command -v python3 >/dev/null || missing+=(python3)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 if [ "${#missing[@]}" -gt 0 ]; then
@@ -41,6 +44,7 @@ environment() {
 environment clients requirements.txt
 environment spark35 spark/requirements-3.5.txt
 environment spark41 spark/requirements-4.1.txt
+environment dbt dbt/requirements.txt
 
 say "jars"
 .venv/clients/bin/python tests/clients/kit/run.py --prepare
@@ -50,3 +54,7 @@ for artifact in iceberg-spark-runtime-3.5_2.12 iceberg-spark-runtime-4.1_2.13; d
             -Dartifact="org.apache.iceberg:$artifact:1.11.0" -DoutputDirectory="$PWD/.cache/spark"
     fi
 done
+if [ ! -f .cache/jdbc/postgresql-42.7.7.jar ]; then
+    mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+        -Dartifact=org.postgresql:postgresql:42.7.7 -DoutputDirectory="$PWD/.cache/jdbc"
+fi

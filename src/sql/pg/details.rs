@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use arrow::datatypes::SchemaRef;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::types;
@@ -44,6 +45,9 @@ impl World {
     /// # Errors
     /// If the file cannot be read.
     pub(super) async fn details(&self, item: &Item) -> SqlResult<Details> {
+        if let Some(schema) = &item.temporary {
+            return Ok(of_session(schema));
+        }
         self.shared.reads.described.fetch_add(1, Ordering::Relaxed);
         let location = &item.relation.metadata_location;
         if item.is_view() {
@@ -99,6 +103,22 @@ impl World {
             .try_collect()
             .await
     }
+}
+
+/// A temporary table, as its columns tell.
+fn of_session(schema: &SchemaRef) -> Details {
+    let columns = (1..).zip(schema.fields()).map(|(number, field)| {
+        let (type_oid, modifier) = types::of_arrow(field.data_type());
+        Column {
+            number,
+            name: field.name().clone(),
+            type_oid,
+            modifier,
+            not_null: !field.is_nullable(),
+            comment: None,
+        }
+    });
+    Details { columns: columns.collect(), ..Details::default() }
 }
 
 fn columns(fields: &[Field]) -> Vec<Column> {

@@ -166,7 +166,7 @@ impl Cutter {
     }
 
     fn select_is_empty(&mut self, select: &Select) -> bool {
-        if !select.from.iter().any(|from| self.from_is_empty(from))
+        if !select.from.iter().any(|from| self.source_is_empty(from))
             && !select.selection.as_ref().is_some_and(never)
         {
             return false;
@@ -182,7 +182,7 @@ impl Cutter {
         }
     }
 
-    fn from_is_empty(&mut self, from: &TableWithJoins) -> bool {
+    fn source_is_empty(&mut self, from: &TableWithJoins) -> bool {
         let mut empty = self.factor_is_empty(&from.relation);
         for join in &from.joins {
             let other = self.factor_is_empty(&join.relation);
@@ -221,7 +221,7 @@ impl Cutter {
             TableFactor::UNNEST { array_exprs, .. } => array_exprs.iter().all(always_null),
             TableFactor::Derived { subquery, .. } => self.query_is_empty(subquery),
             TableFactor::NestedJoin { table_with_joins, .. } => {
-                self.from_is_empty(table_with_joins)
+                self.source_is_empty(table_with_joins)
             }
             _ => false,
         }
@@ -244,7 +244,7 @@ fn never(condition: &Expr) -> bool {
             match op {
                 // A column has the collation of its type, and no type is that of a table's rows.
                 BinaryOperator::NotEq => both("attcollation", "typcollation"),
-                BinaryOperator::Eq => both("oid", "typrelid"),
+                BinaryOperator::Eq => both("oid", "typrelid") || no_class(left, right),
                 _ => false,
             }
         }
@@ -258,6 +258,18 @@ fn column(expr: &Expr) -> Option<String> {
         Expr::CompoundIdentifier(idents) => idents.last().map(folded),
         _ => None,
     }
+}
+
+/// Whether types of a class are asked for that has none: composite, domain, enumerated, range.
+fn no_class(left: &Expr, right: &Expr) -> bool {
+    let class = match right {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(class) => class.as_str(),
+            _ => return false,
+        },
+        _ => return false,
+    };
+    column(left).is_some_and(|name| name == "typtype") && ["c", "d", "e", "r", "m"].contains(&class)
 }
 
 /// A column, or the only result of a query.
@@ -315,7 +327,7 @@ fn aggregates(select: &Select) -> bool {
 
 /// The relations of a `FROM` by the names that its columns are qualified with; `None` for what is no
 /// relation of the two schemas.
-fn relations(from: &[TableWithJoins]) -> Vec<(String, Option<&'static Layout>)> {
+pub(super) fn relations(from: &[TableWithJoins]) -> Vec<(String, Option<&'static Layout>)> {
     let factors = from.iter().flat_map(|from| {
         [&from.relation].into_iter().chain(from.joins.iter().map(|j| &j.relation))
     });

@@ -114,7 +114,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Layout> {
 
 /// The relation that these parts of a name, without a database, stand for; `pg_catalog` comes before every
 /// schema of the search path.
-pub(super) fn named<'a>(parts: &'a [String]) -> Option<(&'static str, &'a str)> {
+pub(super) fn named(parts: &[String]) -> Option<(&'static str, &str)> {
     match parts {
         [name] => find(PG_CATALOG, name).map(|layout| (layout.schema, name.as_str())),
         [schema, name] => {

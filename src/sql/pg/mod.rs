@@ -2,7 +2,7 @@
 //!
 //! A relation is a table whose rows are made when it is scanned, from the states that the statement names.
 //! - What a statement asks of a relation ([`need`]) comes from its conditions, those on relations it is joined
-//!   with included ([`narrow`]); nothing else is listed ([`world`]). An unfiltered list shows what DESIGN section 3 says.
+//!   with included ([`narrow`]); nothing else is listed ([`schemas`], [`items`]). An unfiltered list shows what DESIGN section 3 says.
 //! - OIDs are handed out as names are listed and lead back to them ([`oids`]).
 //! - Relations about things that are not here (indexes, triggers, …) have PostgreSQL's columns and no rows.
 //!   Queries on them are cut short before they are planned ([`rewrite`]), which also turns what only
@@ -14,6 +14,7 @@ mod details;
 mod empty;
 mod fill;
 mod functions;
+mod items;
 mod layout;
 mod narrow;
 mod need;
@@ -21,8 +22,10 @@ mod oids;
 mod pattern;
 mod rewrite;
 mod rows;
+mod schemas;
 mod table;
 mod types;
+mod wildcard;
 mod world;
 
 use std::sync::Arc;
@@ -74,6 +77,12 @@ fn world(session: &Session, pins: &Pins) -> Arc<World> {
         ctx: session.ctx.clone(),
         names: session.names.clone(),
         settings: settings::all(session),
+        temporary: session
+            .temp
+            .iter()
+            .map(|(name, table)| (name.to_owned(), Arc::clone(table.schema())))
+            .collect(),
         pins: Mutex::new(pins.clone()),
+        refs: Mutex::default(),
     })
 }

@@ -156,9 +156,10 @@ impl Need {
         self.relations.extend(joined(&left.relations, &right.relations));
         self.schema_oids.extend(joined(&left.schema_oids, &right.schema_oids));
         let relation_oids = joined(&left.relation_oids, &right.relation_oids);
-        let named_by_oid = !(left.relation_oids.is_empty() && right.relation_oids.is_empty())
-            || !(left.schema_oids.is_empty() && right.schema_oids.is_empty());
-        self.any_oid |= left.any_oid || right.any_oid || (named_by_oid && relation_oids.is_none());
+        let by_oid = [&left, &right]
+            .iter()
+            .any(|side| !side.relation_oids.is_empty() || !side.schema_oids.is_empty());
+        self.any_oid |= left.any_oid || right.any_oid || (by_oid && relation_oids.is_none());
         self.relation_oids.extend(relation_oids);
         self.visible |= left.visible && right.visible;
         for side in [left, right] {
@@ -187,7 +188,8 @@ impl Need {
         if role == Role::RelationOid {
             self.relation_oids.extend(other.relation_oids.iter().cloned());
         }
-        self.visible |= other.visible && role == Role::RelationOid;
+        // Here a table is visible if its schema is in the search path.
+        self.visible |= other.visible && role != Role::RelationName;
     }
 
     /// Whether a schema is named: then it is looked for, wherever it is.

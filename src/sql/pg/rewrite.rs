@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::functions::LIKE_PATTERN;
-use super::{empty, layout};
+use super::{empty, layout, wildcard};
 use crate::sql::bind::folded;
 use crate::sql::error::SqlResult;
 
@@ -74,6 +74,15 @@ struct Rewriter {
 
 impl VisitorMut for Rewriter {
     type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let SetExpr::Select(select) = query.body.as_mut()
+            && self.catalog
+        {
+            wildcard::expand(select);
+        }
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } =

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use arrow::datatypes::DataType;
+
 use crate::iceberg::table::types::Type;
 
 /// A type.
@@ -78,6 +80,9 @@ fn array_of(one: &PgType) -> PgType {
     }
 }
 
+/// The OID of `json`.
+const JSON: i64 = 114;
+
 /// All types.
 pub(super) fn all() -> &'static [PgType] {
     &TYPES
@@ -136,7 +141,6 @@ pub(super) fn shown(oid: i64, modifier: Option<i64>) -> String {
 
 /// The type and modifier of a column of a table. What SQL shows as JSON is `json`.
 pub(super) fn of_column(column: &Type) -> (i64, i64) {
-    const JSON: i64 = 114;
     match column {
         Type::Named(name) => of_name(name),
         Type::List { element, .. } => {
@@ -148,6 +152,47 @@ pub(super) fn of_column(column: &Type) -> (i64, i64) {
         }
         Type::Struct(_) | Type::Map { .. } | Type::Opaque(_) => (JSON, -1),
     }
+}
+
+/// The type and modifier of a column that is kept in memory.
+pub(super) fn of_arrow(kind: &DataType) -> (i64, i64) {
+    let name = match kind {
+        DataType::Boolean => "bool",
+        DataType::Int8 | DataType::UInt8 | DataType::Int16 => "int2",
+        DataType::UInt16 | DataType::Int32 => "int4",
+        DataType::UInt32 | DataType::Int64 => "int8",
+        DataType::UInt64 => "numeric",
+        DataType::Float16 | DataType::Float32 => "float4",
+        DataType::Float64 => "float8",
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+        | DataType::Decimal256(precision, scale) => {
+            let (precision, scale) = (i64::from(*precision), i64::from(*scale));
+            return (1700, if scale >= 0 { ((precision << 16) | scale) + 4 } else { -1 });
+        }
+        DataType::FixedSizeBinary(16) => "uuid",
+        DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView
+        | DataType::FixedSizeBinary(_) => "bytea",
+        DataType::Date32 | DataType::Date64 => "date",
+        DataType::Time32(_) | DataType::Time64(_) => "time",
+        DataType::Timestamp(_, None) => "timestamp",
+        DataType::Timestamp(_, Some(_)) => "timestamptz",
+        DataType::Interval(_) | DataType::Duration(_) => "interval",
+        DataType::Dictionary(_, values) => return of_arrow(values),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            let (element, modifier) = of_arrow(item.data_type());
+            return match find(element) {
+                Some(one) if one.array != 0 && one.oid != JSON => (one.array, modifier),
+                _ => (JSON, -1),
+            };
+        }
+        DataType::Struct(_) | DataType::Map(..) => "json",
+        _ => "text",
+    };
+    (by_name(name).map_or(25, |one| one.oid), -1)
 }
 
 fn of_name(name: &str) -> (i64, i64) {

@@ -13,7 +13,7 @@ use super::syntax::own::OwnStatement;
 use crate::base::error::ErrorKind;
 
 mod alter;
-pub(super) mod change;
+mod change;
 mod columns;
 mod comment;
 mod copy;

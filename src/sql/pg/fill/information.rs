@@ -17,13 +17,21 @@ pub(super) async fn tables(world: &World, question: &Question, rows: &mut Rows) 
             ("table_catalog", database.as_str().into()),
             ("table_schema", item.schema.name.as_str().into()),
             ("table_name", item.name().into()),
-            ("table_type", if view { "VIEW" } else { "BASE TABLE" }.into()),
+            ("table_type", kind(&item).into()),
             ("is_insertable_into", yes(!view)),
             ("is_typed", yes(false)),
         ];
         rows.push(row, &[]);
     }
     Ok(())
+}
+
+fn kind(item: &Item) -> &'static str {
+    match (item.is_view(), &item.temporary) {
+        (true, _) => "VIEW",
+        (false, Some(_)) => "LOCAL TEMPORARY",
+        (false, None) => "BASE TABLE",
+    }
 }
 
 pub(super) async fn views(world: &World, question: &Question, rows: &mut Rows) -> SqlResult<()> {

@@ -42,6 +42,7 @@ pub(super) async fn pg_class(world: &World, question: &Question, rows: &mut Rows
             ("relnatts", i64::try_from(details.columns.len()).ok().into()),
             ("relpages", pages.into()),
             ("reltuples", details.rows.map_or(Value::Real(-1.0), real)),
+            ("relpersistence", if item.temporary.is_some() { "t" } else { "p" }.into()),
             ("relreplident", if view { "n" } else { "d" }.into()),
         ];
         rows.push(row, &constant);
@@ -80,11 +81,7 @@ fn constant() -> Vec<(&'static str, Value)> {
         "relforcerowsecurity",
         "relispartition",
     ];
-    let mut constant = vec![
-        ("relowner", OWNER_OID.into()),
-        ("relpersistence", "p".into()),
-        ("relispopulated", true.into()),
-    ];
+    let mut constant = vec![("relowner", OWNER_OID.into()), ("relispopulated", true.into())];
     constant.extend(zeros.map(|name| (name, Value::Int(0))));
     constant.extend(no.map(|name| (name, Value::Bool(false))));
     constant

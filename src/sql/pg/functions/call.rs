@@ -178,7 +178,7 @@ impl AsyncScalarUDFImpl for Reading {
         }
         match answer(results, constant, &self.result)? {
             ColumnarValue::Scalar(one) => Ok(ColumnarValue::Array(one.to_array_of_size(rows)?)),
-            array => Ok(array),
+            array @ ColumnarValue::Array(_) => Ok(array),
         }
     }
 }

@@ -181,7 +181,7 @@ const PRIVILEGES: [(&str, &[usize]); 8] = [
 
 fn owners(world: &Arc<World>) -> [Arc<ScalarUDF>; 2] {
     let owner = |name, counts: &[usize]| {
-        let actor = world.ctx.actor.to_string();
+        let actor = world.ctx.actor.clone();
         function(name, counts, DataType::Utf8, move |values| {
             Ok(match number_at(values, 0)? {
                 Some(OWNER_OID) => text(actor.as_str()),

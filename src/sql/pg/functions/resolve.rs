@@ -122,6 +122,11 @@ impl World {
         if let Some((schema, name)) = layout::named(parts) {
             return Ok(layout::find(schema, name).map(|layout| layout.oid));
         }
+        if let ([name], Some(temporary)) = (parts, self.temporary())
+            && let Some(item) = self.find(&temporary, name)?
+        {
+            return Ok(Some(self.oid(&item)));
+        }
         let (schemas, name) = self.names.candidates(&self.catalog, parts)?;
         for levels in schemas {
             let Some(schema) = self.schema(&levels)? else { continue };

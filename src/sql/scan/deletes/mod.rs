@@ -48,16 +48,17 @@ fn corrupt(path: &str, what: impl std::fmt::Display) -> SqlError {
     SqlError::new(SqlState::DataCorrupted, format!("{path} cannot be read: {what}"))
 }
 
-/// An error while a file was read. What the reader calls an internal or a data error comes of the file.
+/// An error while a file was read. What is no lack of means or of ability comes of what the file holds.
 fn unreadable(path: &str, error: impl Into<SqlError>) -> SqlError {
     let error = error.into();
     match error.state {
-        SqlState::InternalError | SqlState::DataException | SqlState::DataCorrupted
-            if !error.message.starts_with(path) =>
-        {
-            corrupt(path, error.message)
-        }
-        _ => error,
+        SqlState::FeatureNotSupported
+        | SqlState::ProgramLimitExceeded
+        | SqlState::OutOfMemory
+        | SqlState::QueryCanceled
+        | SqlState::CannotConnectNow => error,
+        SqlState::DataCorrupted if error.message.starts_with(path) => error,
+        _ => corrupt(path, error.message),
     }
 }
 

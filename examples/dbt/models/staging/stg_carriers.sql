@@ -1,0 +1,5 @@
+select
+    carrier,
+    name,
+    upper(left(name, 1)) as initial
+from {{ ref('carriers') }}
