@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, JoinConstraint, JoinOperator,
-    ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr, SetOperator, SetQuantifier,
-    Statement, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, TimezoneInfo,
-    UnaryOperator, Value, Values, VisitMut as _, VisitorMut, With,
+    BinaryOperator, CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, JoinConstraint,
+    JoinOperator, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr, SetOperator,
+    SetQuantifier, Statement, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
+    TimezoneInfo, UnaryOperator, Value, Values, VisitMut as _, VisitorMut, With,
 };
 
 use super::error::{SqlError, SqlResult};
@@ -339,11 +339,11 @@ fn selected(select: &Select) -> SqlResult<()> {
 /// A column that a join merges is that of the left side for the planner, which has none there.
 fn joins(tables: &TableWithJoins) -> SqlResult<()> {
     for join in &tables.joins {
-        let constraint = match &join.join_operator {
-            JoinOperator::Right(constraint)
-            | JoinOperator::RightOuter(constraint)
-            | JoinOperator::FullOuter(constraint) => constraint,
-            _ => continue,
+        let (JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint)) = &join.join_operator
+        else {
+            continue;
         };
         if matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural) {
             return Err(SqlError::unsupported("USING or NATURAL in a RIGHT or FULL JOIN")
@@ -367,9 +367,9 @@ fn recursive_columns(with: Option<&mut With>) -> SqlResult<()> {
             return Err(SqlError::unsupported("this list of columns of a recursive query"));
         };
         for (item, column) in select.projection.iter_mut().zip(columns) {
-            let expr = match item {
-                SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => expr,
-                _ => return Err(SqlError::unsupported("* in a recursive query with columns")),
+            let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item
+            else {
+                return Err(SqlError::unsupported("* in a recursive query with columns"));
             };
             *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: column.name };
         }
@@ -431,6 +431,19 @@ fn expression(expr: &mut Expr) -> SqlResult<()> {
         }
         Expr::AtTimeZone { timestamp, time_zone } => {
             *expr = function("timezone", vec![(**time_zone).clone(), (**timestamp).clone()]);
+            Ok(())
+        }
+        Expr::Cast {
+            kind: CastKind::Cast | CastKind::DoubleColon,
+            expr: value,
+            data_type:
+                DataType::Numeric(ExactNumberInfo::None)
+                | DataType::Decimal(ExactNumberInfo::None)
+                | DataType::Dec(ExactNumberInfo::None),
+            format: None,
+            ..
+        } => {
+            *expr = function(super::numeric::NUMERIC, vec![(**value).clone()]);
             Ok(())
         }
         Expr::Cast { data_type, .. } => typed(data_type),

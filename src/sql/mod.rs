@@ -22,6 +22,7 @@ mod headings;
 mod kept;
 mod merged_order;
 mod names;
+mod numeric;
 mod operators;
 pub mod outcome;
 mod pg;

@@ -21,7 +21,7 @@ use super::casts::Casts;
 use super::comparisons::Comparisons;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
-use super::{aggregates, arrays, comparisons, extract, extremes, rounding, zones};
+use super::{aggregates, arrays, comparisons, extract, extremes, numeric, rounding, zones};
 
 /// The rules, those that need the types as they were written before the one that settles types.
 pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
@@ -152,6 +152,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     state.register_udf(arrays::has_null())?;
     state.register_udf(comparisons::octet_length())?;
     state.register_udf(rounding::round())?;
+    state.register_udf(numeric::numeric())?;
     if let Some(remainder) = Operators::new().remainder() {
         state.register_udf(Arc::new(remainder.as_ref().clone().with_aliases(["mod"])))?;
     }
