@@ -100,7 +100,7 @@ async fn values_are_written_as_the_document_says() {
             "timestamptz",
             json!("2024-01-01T00:00:00Z"),
         ),
-        ("X'00ff'", "bytea", json!("\\x00ff")),
+        ("decode('00ff', 'hex')", "bytea", json!("\\x00ff")),
         ("make_array(1, NULL, 3)", "bigint[]", json!([1, null, 3])),
         ("named_struct('a', 1, 'b', 'x')", "struct(a bigint, b text)", json!({ "a": 1, "b": "x" })),
         ("map(['k'], [1])", "map(text, bigint)", json!([["k", 1]])),
