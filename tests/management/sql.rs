@@ -302,7 +302,7 @@ async fn an_error_in_the_midst_breaks_the_stream_off() {
         .body(Body::from(json!({ "sql": sql }).to_string()))
         .unwrap();
     assert!(app.broken(request).await, "the stream ended as if it were whole");
-    assert_eq!(refusal(app.sql("SELECT 1 / 0").await).1, "22000");
+    assert_eq!(refusal(app.sql("SELECT 1 / 0").await).1, "22012");
 }
 
 #[tokio::test]
