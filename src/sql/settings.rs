@@ -261,7 +261,7 @@ fn duration(text: &str) -> Option<u64> {
 /// A duration as PostgreSQL shows it.
 fn shown_duration(millis: u64) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"), (1, "ms")];
-    let whole = units.into_iter().find(|(unit, _)| millis > 0 && millis % unit == 0);
+    let whole = units.into_iter().find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit));
     whole.map_or_else(|| "0".to_owned(), |(unit, name)| format!("{}{name}", millis / unit))
 }
 

@@ -3,23 +3,18 @@
 use super::options::{CopyFormat, CopyOptions};
 use crate::sql::error::SqlResult;
 
+/// Takes a value and its place.
+type Take<'t> = dyn FnMut(usize, Option<&[u8]>) -> SqlResult<()> + 't;
+
 /// Calls `take` with each value and its place; a null has no bytes.
-pub(super) fn each(
-    options: &CopyOptions,
-    line: &[u8],
-    take: &mut dyn FnMut(usize, Option<&[u8]>) -> SqlResult<()>,
-) -> SqlResult<()> {
+pub(super) fn each(options: &CopyOptions, line: &[u8], take: &mut Take<'_>) -> SqlResult<()> {
     match options.format {
         CopyFormat::Text => text(options, line, take),
         CopyFormat::Csv => csv(options, line, take),
     }
 }
 
-fn text(
-    options: &CopyOptions,
-    line: &[u8],
-    take: &mut dyn FnMut(usize, Option<&[u8]>) -> SqlResult<()>,
-) -> SqlResult<()> {
+fn text(options: &CopyOptions, line: &[u8], take: &mut Take<'_>) -> SqlResult<()> {
     let mut value = Vec::new();
     let (mut at, mut start) = (0, 0);
     loop {
@@ -100,19 +95,14 @@ fn low_byte(code: u32) -> u8 {
     u8::try_from(code & 0xff).unwrap_or(0)
 }
 
-fn csv(
-    options: &CopyOptions,
-    line: &[u8],
-    take: &mut dyn FnMut(usize, Option<&[u8]>) -> SqlResult<()>,
-) -> SqlResult<()> {
+fn csv(options: &CopyOptions, line: &[u8], take: &mut Take<'_>) -> SqlResult<()> {
     let (quote, escape) = (options.quote, options.escape);
     let mut value = Vec::new();
     let (mut at, mut index) = (0, 0);
     loop {
         value.clear();
         let (mut quoted, mut inside) = (false, false);
-        loop {
-            let Some(&byte) = line.get(index) else { break };
+        while let Some(&byte) = line.get(index) {
             if !inside && byte == options.delimiter {
                 break;
             }

@@ -234,7 +234,7 @@ pub(super) fn taken(session: &Session, levels: &[String], name: &str) -> SqlResu
     let address = session.names.scope.content(levels, name)?;
     let catalog = session.catalog();
     let mut pins = crate::sql::names::Pins::default();
-    let Ok(commit) = session.names.commit(&catalog, &mut pins, &address.at) else {
+    let Ok(commit) = session.names.commit(catalog, &mut pins, &address.at) else {
         return Ok(false);
     };
     let warehouse = &session.names.scope.warehouse;

@@ -29,7 +29,7 @@ pub(super) fn inserted(
 ) -> SqlResult<Option<(String, Arc<TempTable>)>> {
     match &insert.table {
         TableObject::TableName(name) => temp::named(session, name),
-        _ => Ok(None),
+        TableObject::TableFunction(_) => Ok(None),
     }
 }
 

@@ -75,10 +75,7 @@ pub(super) fn parse(mut cursor: Cursor<'_>) -> SqlResult<Copy> {
         query(&mut cursor)?
     } else {
         let name = name(&mut cursor)?;
-        let columns = match columns(&mut cursor)? {
-            Some(columns) => columns,
-            None => Vec::new(),
-        };
+        let columns = columns(&mut cursor)?.unwrap_or_default();
         CopyWhat::Table { name, columns }
     };
     let to = if cursor.take_words(&["TO"]) {
