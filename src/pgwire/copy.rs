@@ -83,12 +83,13 @@ impl Conversation {
         self.output.put(&Answer::CopyOutResponse(CopyOutResponse::new(0, count, formats)))?;
         let zone = self.session.setting("TimeZone").and_then(|name| Zone::parse(&name));
         let zone = zone.unwrap_or_default();
-        let writer = Writer { options: &out.options, single: count == 1 };
+        let single = count == 1;
+        let writer = Writer { options: &out.options, single, names: false };
         if out.options.has_header() {
             let names = out.columns.fields().iter().map(|field| Some(field.name().as_bytes()));
             let mut line = BytesMut::new();
             for (at, name) in names.enumerate() {
-                writer.value(at, name, &mut line);
+                Writer { names: true, ..writer }.value(at, name, &mut line);
             }
             self.piece(line)?;
         }
@@ -207,10 +208,13 @@ async fn last(sender: &mpsc::Sender<Sent>, word: Sent, end: End) -> End {
 }
 
 /// Writes lines.
+#[derive(Clone, Copy)]
 struct Writer<'o> {
     options: &'o CopyOptions,
     /// Whether there is one column only: then `\.` would be the end of the data.
     single: bool,
+    /// Whether these are names of columns, which no option asks to quote.
+    names: bool,
 }
 
 impl Writer<'_> {
@@ -263,7 +267,7 @@ impl Writer<'_> {
 
     fn csv(&self, at: usize, value: &[u8], line: &mut BytesMut) {
         let CopyOptions { delimiter, quote, escape, null, force_quote, .. } = self.options;
-        let quoted = force_quote.has(at)
+        let quoted = (force_quote.has(at) && !self.names)
             || value == null.as_bytes()
             || (self.single && value == b"\\.")
             || value
