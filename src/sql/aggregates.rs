@@ -171,7 +171,7 @@ impl AggregateUDFImpl for Numeric {
         let kind = args.return_field.data_type().clone();
         let inner = self.inner.create_sliding_accumulator(args)?;
         Ok(match self.argument {
-            Argument::Average => Box::new(Counted { inner, kind, count: 0 }),
+            Argument::Average => Counted::new(inner, kind),
             Argument::Sum if widened => Box::new(Widened(inner)),
             Argument::Sum => inner,
         })
@@ -300,13 +300,19 @@ impl GroupsAccumulator for WidenedGroups {
     }
 }
 
-/// An average over a window that moves, which is null where the window holds no value: the planner's own
-/// divides by their number even then.
+/// An aggregate over a window that moves, which is null where the window holds no value: of the planner's
+/// own, an average divides by their number even then, and the least value stays that of before.
 #[derive(Debug)]
-struct Counted {
+pub(super) struct Counted {
     inner: Box<dyn Accumulator>,
     kind: DataType,
     count: usize,
+}
+
+impl Counted {
+    pub(super) fn new(inner: Box<dyn Accumulator>, kind: DataType) -> Box<dyn Accumulator> {
+        Box::new(Self { inner, kind, count: 0 })
+    }
 }
 
 fn known(values: &[ArrayRef]) -> usize {
