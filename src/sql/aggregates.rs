@@ -171,7 +171,7 @@ impl AggregateUDFImpl for Numeric {
         let kind = args.return_field.data_type().clone();
         let inner = self.inner.create_sliding_accumulator(args)?;
         Ok(match self.argument {
-            Argument::Average => Counted::new(inner, kind),
+            Argument::Average => counted(inner, kind),
             Argument::Sum if widened => Box::new(Widened(inner)),
             Argument::Sum => inner,
         })
@@ -303,16 +303,14 @@ impl GroupsAccumulator for WidenedGroups {
 /// An aggregate over a window that moves, which is null where the window holds no value: of the planner's
 /// own, an average divides by their number even then, and the least value stays that of before.
 #[derive(Debug)]
-pub(super) struct Counted {
+struct Counted {
     inner: Box<dyn Accumulator>,
     kind: DataType,
     count: usize,
 }
 
-impl Counted {
-    pub(super) fn new(inner: Box<dyn Accumulator>, kind: DataType) -> Box<dyn Accumulator> {
-        Box::new(Self { inner, kind, count: 0 })
-    }
+pub(super) fn counted(inner: Box<dyn Accumulator>, kind: DataType) -> Box<dyn Accumulator> {
+    Box::new(Counted { inner, kind, count: 0 })
 }
 
 fn known(values: &[ArrayRef]) -> usize {

@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
     Signature, StatisticsArgs,
 };
 
-use super::aggregates::{Counted, named};
+use super::aggregates::{counted, named};
 
 /// The aggregates that replace the planner's own of the same names.
 pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
@@ -90,7 +90,7 @@ impl AggregateUDFImpl for Extreme {
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>> {
         let kind = args.return_field.data_type().clone();
-        Ok(Counted::new(self.inner.create_sliding_accumulator(args)?, kind))
+        Ok(counted(self.inner.create_sliding_accumulator(args)?, kind))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
