@@ -156,6 +156,14 @@ async fn merges_do_what_the_first_clause_says() {
     let expected =
         "1 100 old\n2 200 new\n3 NULL old\n4 40 old\n5 20 old\n8 800 met\n9 900 new\nNULL 5 NULL";
     assert_eq!(ok(&mut session, select).await, expected);
+    // Where only one side can be seen, names without a qualifier are that side's.
+    let merge = "MERGE INTO t USING (SELECT 77 AS id, 7 AS k) q ON t.id = q.id \
+         WHEN NOT MATCHED AND k = 7 THEN INSERT (id, k) VALUES (id, k + 1)";
+    assert_eq!(ok(&mut session, merge).await, "MERGE 1");
+    assert_eq!(ok(&mut session, "SELECT k FROM t WHERE id = 77").await, "8");
+    let merge = "MERGE INTO t USING (SELECT 1 AS id) q ON t.id = q.id \
+         WHEN NOT MATCHED BY SOURCE AND id = 77 THEN DELETE";
+    assert_eq!(ok(&mut session, merge).await, "MERGE 1");
     let merge = "MERGE INTO t USING s ON t.id = s.id WHEN NOT MATCHED THEN UPDATE SET k = 1";
     assert_eq!(fails(&mut session, merge).await.state, SqlState::SyntaxError);
     let merge = "MERGE INTO t USING (SELECT 1 AS id) q ON t.id = q.id WHEN MATCHED THEN UPDATE SET k = 1 / (t.k - 100)";

@@ -3,14 +3,18 @@
 //! The source is joined to the table; how depends on which rows without a partner some clause asks for. A
 //! row of the table that two rows of the source would change is an error, as the standard says.
 
+use std::ops::ControlFlow;
+
+use arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Join, JoinConstraint, JoinOperator, Merge, MergeAction, MergeClause,
-    MergeClauseKind, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr, SelectItem, TableAlias,
-    TableFactor, TableWithJoins, Value, WildcardAdditionalOptions,
+    MergeClauseKind, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr, Query, SelectItem,
+    TableAlias, TableFactor, TableWithJoins, Value, VisitMut as _, VisitorMut,
+    WildcardAdditionalOptions,
 };
 
 use super::query::{Clause, NewValue, Selected, both, item, qualified, query};
-use super::update::{assigned_values, new_value};
+use super::update::{assigned_values, is_default, new_value};
 use super::{Action, Change, Changed, Matches, target};
 use crate::sql::bind::{folded, parts_of};
 use crate::sql::error::{SqlError, SqlResult};
@@ -31,7 +35,7 @@ pub(super) async fn prepare(session: &Session, merge: &Merge) -> SqlResult<Chang
     };
     let without_target = asks(is_not_matched);
     let without_source = asks(|kind| matches!(kind, MergeClauseKind::NotMatchedBySource));
-    let (source, marker) = if without_source { marked(source)? } else { (source.clone(), None) };
+    let (joined, marker) = if without_source { marked(source)? } else { (source.clone(), None) };
     let constraint = JoinConstraint::On((**on).clone());
     let join_operator = match (without_target, without_source) {
         (false, false) => JoinOperator::Inner(constraint),
@@ -39,11 +43,12 @@ pub(super) async fn prepare(session: &Session, merge: &Merge) -> SqlResult<Chang
         (false, true) => JoinOperator::LeftOuter(constraint),
         (true, true) => JoinOperator::FullOuter(constraint),
     };
-    let join = Join { relation: source, global: false, join_operator };
+    let join = Join { relation: joined, global: false, join_operator };
     let from = vec![TableWithJoins { relation: bound, joins: vec![join] }];
+    let sides = Sides { source: source_name(source)?, marker };
     let clauses = clauses
         .iter()
-        .map(|clause| self::clause(clause, &changed, marker.as_ref()))
+        .map(|clause| self::clause(clause, &changed, &sides))
         .collect::<SqlResult<Vec<_>>>()?;
     let selected = Selected::new(&changed, from, None, clauses);
     Ok(Change { changed, selected, matches: Matches::One, tag: "MERGE" })
@@ -53,15 +58,72 @@ const fn is_not_matched(kind: &MergeClauseKind) -> bool {
     matches!(kind, MergeClauseKind::NotMatched | MergeClauseKind::NotMatchedByTarget)
 }
 
-/// The source with one more column, which tells its rows from those that a join makes up.
-fn marked(source: &TableFactor) -> SqlResult<(TableFactor, Option<Ident>)> {
-    let alias = match source {
+/// What a clause can see.
+struct Sides {
+    /// What columns of the source are qualified by.
+    source: Ident,
+    /// The same, if its rows are marked.
+    marker: Option<Ident>,
+}
+
+fn source_name(source: &TableFactor) -> SqlResult<Ident> {
+    let name = match source {
         TableFactor::Table { alias: Some(alias), .. }
         | TableFactor::Derived { alias: Some(alias), .. } => folded(&alias.name),
-        TableFactor::Table { name, .. } => parts_of(name)?.pop().unwrap_or_default(),
+        TableFactor::Table { name, .. } => {
+            let last = parts_of(name)?.pop().unwrap_or_default();
+            crate::sql::syntax::at::decode(&last).0.to_owned()
+        }
         _ => return Err(SqlError::unsupported("a source of MERGE without a name")),
     };
-    let alias = Ident::with_quote('"', alias);
+    Ok(Ident::with_quote('"', name))
+}
+
+/// Where only one side can be seen, a column without a qualifier is that side's.
+struct OneSide<'a> {
+    alias: &'a Ident,
+    /// Columns that the other side has, too.
+    both: &'a SchemaRef,
+    /// How many queries the walk is inside of: names there may be theirs.
+    depth: usize,
+}
+
+impl VisitorMut for OneSide<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth = self.depth.saturating_sub(1);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Identifier(ident) = expr
+            && self.depth == 0
+            && column_at(self.both, &folded(ident)).is_ok()
+            && !is_default(ident)
+        {
+            let column = Ident::with_quote('"', folded(ident));
+            *expr = Expr::CompoundIdentifier(vec![self.alias.clone(), column]);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn on_one_side(expr: &Expr, alias: &Ident, changed: &Changed) -> Expr {
+    let mut expr = expr.clone();
+    let mut walk = OneSide { alias, both: &changed.written.schema, depth: 0 };
+    let _all: ControlFlow<()> = expr.visit(&mut walk);
+    expr
+}
+
+/// The source with one more column, which tells its rows from those that a join makes up.
+fn marked(source: &TableFactor) -> SqlResult<(TableFactor, Option<Ident>)> {
+    let alias = source_name(source)?;
     let items = vec![
         SelectItem::Wildcard(WildcardAdditionalOptions::default()),
         item(Expr::value(Value::Boolean(true)), SOURCE),
@@ -76,9 +138,9 @@ fn marked(source: &TableFactor) -> SqlResult<(TableFactor, Option<Ident>)> {
     Ok((derived, Some(alias)))
 }
 
-fn clause(clause: &MergeClause, changed: &Changed, source: Option<&Ident>) -> SqlResult<Clause> {
+fn clause(clause: &MergeClause, changed: &Changed, sides: &Sides) -> SqlResult<Clause> {
     let position = || Box::new(qualified(&changed.alias, ROW_POSITION));
-    let marker = || source.map(|alias| Box::new(qualified(alias, SOURCE)));
+    let marker = || sides.marker.as_ref().map(|alias| Box::new(qualified(alias, SOURCE)));
     let kind = &clause.clause_kind;
     let holds = match kind {
         MergeClauseKind::Matched => match marker() {
@@ -94,12 +156,21 @@ fn clause(clause: &MergeClause, changed: &Changed, source: Option<&Ident>) -> Sq
         },
     };
     let when = match &clause.predicate {
-        Some(predicate) => both(holds, predicate.clone()),
+        Some(predicate) => both(
+            holds,
+            match kind {
+                MergeClauseKind::Matched => predicate.clone(),
+                MergeClauseKind::NotMatchedBySource => {
+                    on_one_side(predicate, &changed.alias, changed)
+                }
+                _ => on_one_side(predicate, &sides.source, changed),
+            },
+        ),
         None => holds,
     };
     let (action, values) = match &clause.action {
         MergeAction::Insert(insert) if is_not_matched(kind) => {
-            (Action::Insert, inserted(insert, changed)?)
+            (Action::Insert, inserted(insert, changed, &sides.source)?)
         }
         MergeAction::Update(MergeUpdateExpr {
             assignments,
@@ -121,7 +192,11 @@ fn clause(clause: &MergeClause, changed: &Changed, source: Option<&Ident>) -> Sq
     Ok(Clause { when: Some(when), action, values })
 }
 
-fn inserted(insert: &MergeInsertExpr, changed: &Changed) -> SqlResult<Vec<NewValue>> {
+fn inserted(
+    insert: &MergeInsertExpr,
+    changed: &Changed,
+    source: &Ident,
+) -> SqlResult<Vec<NewValue>> {
     let MergeInsertExpr {
         columns,
         kind: MergeInsertKind::Values(rows),
@@ -155,7 +230,7 @@ fn inserted(insert: &MergeInsertExpr, changed: &Changed) -> SqlResult<Vec<NewVal
     }
     for (at, value) in places.into_iter().zip(given) {
         if let Some(slot) = values.get_mut(at) {
-            *slot = new_value(value);
+            *slot = new_value(&on_one_side(value, source, changed));
         }
     }
     Ok(values)

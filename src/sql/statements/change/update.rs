@@ -1,7 +1,8 @@
 //! `UPDATE table SET … [FROM …] [WHERE …]`
 
 use datafusion::sql::sqlparser::ast::{
-    Assignment, AssignmentTarget, Expr, ObjectName, TableWithJoins, Update, UpdateTableFromKind,
+    Assignment, AssignmentTarget, Expr, Ident, ObjectName, TableWithJoins, Update,
+    UpdateTableFromKind,
 };
 
 use super::query::{Clause, NewValue, Selected};
@@ -99,14 +100,15 @@ fn assign(
     Ok(())
 }
 
+/// Whether this is the word `DEFAULT`.
+pub(super) fn is_default(ident: &Ident) -> bool {
+    ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default")
+}
+
 /// `DEFAULT` is null: no table here has other defaults.
 pub(super) fn new_value(expr: &Expr) -> NewValue {
     match expr {
-        Expr::Identifier(ident)
-            if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default") =>
-        {
-            NewValue::Missing
-        }
+        Expr::Identifier(ident) if is_default(ident) => NewValue::Missing,
         other => NewValue::Given(Box::new(other.clone())),
     }
 }
