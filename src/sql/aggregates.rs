@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray};
+use arrow::array::{Array as _, ArrayRef, BooleanArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::TreeNode as _;
@@ -168,8 +168,13 @@ impl AggregateUDFImpl for Numeric {
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>> {
         let widened = widened(&args);
+        let kind = args.return_field.data_type().clone();
         let inner = self.inner.create_sliding_accumulator(args)?;
-        Ok(if widened { Box::new(Widened(inner)) } else { inner })
+        Ok(match self.argument {
+            Argument::Average => counted(inner, kind),
+            Argument::Sum if widened => Box::new(Widened(inner)),
+            Argument::Sum => inner,
+        })
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
@@ -292,5 +297,54 @@ impl GroupsAccumulator for WidenedGroups {
 
     fn size(&self) -> usize {
         self.0.size()
+    }
+}
+
+/// An aggregate over a window that moves, which is null where the window holds no value: of the planner's
+/// own, an average divides by their number even then, and the least value stays that of before.
+#[derive(Debug)]
+struct Counted {
+    inner: Box<dyn Accumulator>,
+    kind: DataType,
+    count: usize,
+}
+
+pub(super) fn counted(inner: Box<dyn Accumulator>, kind: DataType) -> Box<dyn Accumulator> {
+    Box::new(Counted { inner, kind, count: 0 })
+}
+
+fn known(values: &[ArrayRef]) -> usize {
+    values.first().map_or(0, |values| values.len() - values.null_count())
+}
+
+impl Accumulator for Counted {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.count += known(values);
+        self.inner.update_batch(values)
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.count = self.count.saturating_sub(known(values));
+        self.inner.retract_batch(values)
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        self.inner.supports_retract_batch()
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        self.inner.merge_batch(states)
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        self.inner.state()
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        if self.count == 0 { ScalarValue::try_from(&self.kind) } else { self.inner.evaluate() }
+    }
+
+    fn size(&self) -> usize {
+        self.inner.size()
     }
 }

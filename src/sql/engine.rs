@@ -81,6 +81,7 @@ impl Engine {
             .with_default_features()
             .with_optimizer_rule(Arc::new(pg::Narrow))
             .with_analyzer_rules(semantics::rules())
+            .with_optimizer_rules(semantics::optimizers())
             .with_physical_optimizer_rule(Arc::new(MergedOrder))
             .build();
         semantics::register(&mut state)?;

@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
     Signature, StatisticsArgs,
 };
 
-use super::aggregates::named;
+use super::aggregates::{counted, named};
 
 /// The aggregates that replace the planner's own of the same names.
 pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
@@ -89,7 +89,8 @@ impl AggregateUDFImpl for Extreme {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>> {
-        self.inner.create_sliding_accumulator(args)
+        let kind = args.return_field.data_type().clone();
+        Ok(counted(self.inner.create_sliding_accumulator(args)?, kind))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {

@@ -14,7 +14,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator, ScalarUDF};
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
-use datafusion::optimizer::{Analyzer, AnalyzerRule};
+use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerRule};
 use datafusion::physical_plan::execute_stream;
 
 use super::casts::Casts;
@@ -32,6 +32,13 @@ pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(TypeCoercion::new()),
         Arc::new(Casts),
     ]
+}
+
+/// The planner's own rules without the one that groups by nothing where it is grouped by a constant: no rows
+/// would be one group then.
+pub(super) fn optimizers() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let rules = Optimizer::new().rules.into_iter();
+    rules.filter(|rule| rule.name() != "eliminate_group_by_constant").collect()
 }
 
 /// A plan whose types are settled, as they are when it runs.
