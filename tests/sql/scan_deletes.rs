@@ -370,6 +370,7 @@ async fn equality_deletes_reach_their_partition_or_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a list of what is refused")]
 async fn what_is_not_understood_is_refused() {
     use SqlState::{DataCorrupted, FeatureNotSupported};
     let lake = empty("3", &columns()).await;
