@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::commands::{
-    branch, cherry_pick, diff, log, ls, merge, ref_log, reset, revert, show, sql, tag, warehouse,
+    branch, cherry_pick, demo, diff, log, ls, merge, ref_log, reset, revert, show, sql, tag,
+    warehouse,
 };
 use crate::server::config::Flags;
 
@@ -36,6 +37,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a server.
     Serve(Box<Flags>),
+    /// Tell the story of an ingest branch on real data, from an empty directory.
+    Demo(demo::Args),
     /// Show the settings that a server would run with, and where each comes from.
     Config(Box<Flags>),
     /// Check a data directory that no server has open: history, tree, ref log, metadata files.

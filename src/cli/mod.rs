@@ -49,6 +49,7 @@ pub struct Session<'a> {
 fn run(cli: Cli, out: &mut dyn Write) -> Result<(), Failed> {
     match &cli.command {
         Command::Serve(flags) => return commands::serve::run(flags, out),
+        Command::Demo(args) => return commands::demo::run(args, out),
         Command::Config(flags) => {
             return commands::config::run(flags, &mut Output::new(out, cli.json));
         }

@@ -35,6 +35,18 @@ pub enum Ended {
 /// # Errors
 /// Everything that keeps a server from starting.
 pub async fn run(config: &Config, out: &mut dyn Write) -> Result<Ended> {
+    run_until(config, out, std::future::pending()).await
+}
+
+/// As [`run`], or until something else ends it, which drains as SIGTERM does.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_until(
+    config: &Config,
+    out: &mut dyn Write,
+    enough: impl Future<Output = ()>,
+) -> Result<Ended> {
     init::init(&config.log_level, config.log_format)?;
     let mut signals = Signals::take()?;
     let parts = build(config).await?;
@@ -84,6 +96,7 @@ pub async fn run(config: &Config, out: &mut dyn Write) -> Result<Ended> {
     let mut serving_flight = tokio::spawn(flight);
     tokio::select! {
         () = signals.next() => {}
+        () = enough => {}
         failed = &mut serving => {
             return Err(Error::internal(format!("the listener ended by itself: {failed:?}")));
         }

@@ -7,6 +7,7 @@ use super::error::Failed;
 pub mod branch;
 pub mod cherry_pick;
 pub mod config;
+pub mod demo;
 pub mod diff;
 pub mod log;
 pub mod ls;
@@ -27,7 +28,7 @@ pub mod warehouse;
 /// With what went wrong and the exit code.
 pub async fn run(command: Command, session: &mut Session<'_>) -> Result<(), Failed> {
     match command {
-        Command::Serve(_) | Command::Config(_) | Command::Verify(_) => {
+        Command::Serve(_) | Command::Demo(_) | Command::Config(_) | Command::Verify(_) => {
             Err(Failed::new("this command needs no connection"))
         }
         Command::Warehouse(command) => warehouse::run(command, session).await,

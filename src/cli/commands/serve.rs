@@ -8,17 +8,25 @@ use crate::server;
 use crate::server::config::Flags;
 use crate::server::run::Ended;
 
+/// The threads of a server.
+///
+/// # Errors
+/// If the system has none.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(SERVER_STACK_BYTES)
+        .enable_all()
+        .build()
+        .map_err(|error| Failed::new(format!("no runtime: {error}")))
+}
+
 /// Runs a server.
 ///
 /// # Errors
 /// Everything that keeps a server from starting.
 pub fn run(flags: &Flags, out: &mut dyn Write) -> Result<(), Failed> {
     let config = server::config::load(flags)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .thread_stack_size(SERVER_STACK_BYTES)
-        .enable_all()
-        .build()
-        .map_err(|error| Failed::new(format!("no runtime: {error}")))?;
+    let runtime = runtime()?;
     match runtime.block_on(server::run::run(&config, out))? {
         Ended::Drained => {
             // Every change is answered and durable by now; a read that hangs, such as on a dead network

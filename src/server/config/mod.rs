@@ -125,6 +125,19 @@ pub struct Flags {
 type Layer = BTreeMap<&'static str, (Vec<String>, Source)>;
 
 impl Flags {
+    /// Those of a server that tells its story: a directory, and ports that the system picks.
+    #[must_use]
+    pub fn for_demo(data_dir: &Path) -> Self {
+        Self {
+            data_dir: Some(data_dir.to_path_buf()),
+            http: Some("127.0.0.1:0".to_owned()),
+            pg: Some("off".to_owned()),
+            flight: Some("off".to_owned()),
+            log_level: Some("warn".to_owned()),
+            ..Self::default()
+        }
+    }
+
     fn layer(&self) -> Layer {
         let path = self.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
         let values = [

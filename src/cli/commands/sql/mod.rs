@@ -135,7 +135,7 @@ impl Drop for Spinner {
 }
 
 /// Writes the results: tables for people, or the API's JSON.
-fn show(answer: &Value, out: &mut Output<'_>) -> Result<(), Failed> {
+pub(super) fn show(answer: &Value, out: &mut Output<'_>) -> Result<(), Failed> {
     if out.is_json() {
         return out.json(answer);
     }
@@ -171,7 +171,7 @@ fn cell(value: &Value) -> String {
 }
 
 /// A refused statement as a failure of the command.
-fn refused(reply: &Reply) -> Failed {
+pub(super) fn refused(reply: &Reply) -> Failed {
     let body = &reply.body;
     let mut message = body["detail"]
         .as_str()
@@ -185,7 +185,7 @@ fn refused(reply: &Reply) -> Failed {
     }
     if let Some(index) = body["statement"].as_u64().filter(|index| *index > 0) {
         let number = index.saturating_add(1);
-        message = format!("{message}\n  in statement {number}; those before it were carried out");
+        message = format!("{message}\n  in statement {number}");
     }
     if let Some(hint) = body["hint"].as_str() {
         message = format!("{message}\nhint: {hint}");
