@@ -110,7 +110,9 @@ impl Story<'_> {
 
     /// Shows a statement and what it comes to.
     async fn run(&mut self, text: &str) -> Result<Value, Failed> {
-        self.out.line(&format!("{text};"))?;
+        for line in format!("{text};").lines() {
+            self.out.line(line)?;
+        }
         let answer = self.ask(text).await?;
         sql::show(&answer, &mut self.out)?;
         Ok(answer)
@@ -135,9 +137,9 @@ impl Story<'_> {
         self.say("A check on the branch: departures twice, or of nobody. No row may come.")?;
         let answer = self
             .run(
-                "SELECT departure_id, carrier FROM ingest.departures d\n \
-                 WHERE NOT EXISTS (SELECT 1 FROM ingest.carriers c WHERE c.carrier = d.carrier)\n \
-                 UNION ALL\n \
+                "SELECT departure_id, carrier FROM ingest.departures d\n\x20 \
+                 WHERE NOT EXISTS (SELECT 1 FROM ingest.carriers c WHERE c.carrier = d.carrier)\n\x20 \
+                 UNION ALL\n\x20 \
                  SELECT departure_id, 'twice' FROM ingest.departures GROUP BY departure_id HAVING count(*) > 1",
             )
             .await?;
@@ -148,8 +150,8 @@ impl Story<'_> {
     }
 }
 
-const DELAYS: &str = "CREATE TABLE ingest.delays AS\n \
-    SELECT c.name, count(*) AS departures, max(d.delay_minutes) AS worst\n \
+const DELAYS: &str = "CREATE TABLE ingest.delays AS\n\x20 \
+    SELECT c.name, count(*) AS departures, max(d.delay_minutes) AS worst\n\x20 \
     FROM ingest.departures d JOIN ingest.carriers c ON c.carrier = d.carrier GROUP BY c.name";
 
 async fn tell(url: &str, directory: &Path, out: &mut dyn Write) -> Result<(), Failed> {
@@ -158,7 +160,7 @@ async fn tell(url: &str, directory: &Path, out: &mut dyn Write) -> Result<(), Fa
     story.say("The morning's load: three tables on a branch of their own.")?;
     story.run("CREATE BRANCH ingest FROM main").await?;
     story.run(
-        "CREATE TABLE ingest.departures (departure_id int, carrier text, flight int, origin text,\n \
+        "CREATE TABLE ingest.departures (departure_id int, carrier text, flight int, origin text,\n\x20 \
          destination text, scheduled_at timestamp, delay_minutes int, distance_miles int)",
     )
     .await?;
@@ -186,7 +188,7 @@ async fn tell(url: &str, directory: &Path, out: &mut dyn Write) -> Result<(), Fa
     story.say("Two branches in one query.")?;
     story
         .run(
-            "SELECT (SELECT count(*) FROM main.departures) AS on_main,\n \
+            "SELECT (SELECT count(*) FROM main.departures) AS on_main,\n\x20 \
          (SELECT count(*) FROM ingest.departures) AS on_ingest",
         )
         .await?;
@@ -195,12 +197,12 @@ async fn tell(url: &str, directory: &Path, out: &mut dyn Write) -> Result<(), Fa
     story.say("What main held at noon can be read for ever, beside what it holds now.")?;
     let short: String = noon.chars().take(12).collect();
     story.run(&format!(
-        "SELECT now.name, before.departures AS before, now.departures AS after\n \
-         FROM main.delays now LEFT JOIN main.delays AT COMMIT '{short}' before ON before.name = now.name\n \
+        "SELECT now.name, before.departures AS before, now.departures AS after\n\x20 \
+         FROM main.delays now LEFT JOIN main.delays AT COMMIT '{short}' before ON before.name = now.name\n\x20 \
          ORDER BY now.departures DESC LIMIT 5"
     ))
     .await?;
-    story.run("SHOW LOG main").await?;
+    story.run("SELECT left(commit_id, 12) AS commit, message FROM system.log('main')").await?;
     story.say(&format!("To look around: nunatak serve --data-dir {}", directory.display()))
 }
 
