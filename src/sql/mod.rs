@@ -12,6 +12,7 @@ mod casts;
 mod comparisons;
 mod connect;
 pub mod copy;
+mod datetime;
 pub mod door;
 pub mod engine;
 pub mod error;

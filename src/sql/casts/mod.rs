@@ -36,7 +36,7 @@ enum Conversion {
     Whole,
     /// A value to its text.
     Text,
-    /// A text to a whole number, a binary fraction or bytes.
+    /// A text to a whole number, a binary fraction, bytes, a date or a time.
     Read,
 }
 
@@ -66,7 +66,15 @@ fn conversion(from: &DataType, to: &DataType) -> Option<Conversion> {
     }
     let read = to.is_integer()
         || to.is_floating()
-        || matches!(to, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+        || matches!(
+            to,
+            DataType::Binary
+                | DataType::LargeBinary
+                | DataType::BinaryView
+                | DataType::Date32
+                | DataType::Time64(_)
+                | DataType::Timestamp(..)
+        );
     (text(from) && read).then_some(Conversion::Read)
 }
 

@@ -1,18 +1,23 @@
-//! Texts to numbers and bytes.
+//! Texts to numbers, bytes, dates and times.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, BinaryArray, Float32Array, Float64Array, Int64Array};
+use arrow::array::{
+    ArrayRef, AsArray as _, BinaryArray, Date32Array, Float32Array, Float64Array, Int64Array,
+    Time64MicrosecondArray, TimestampMicrosecondArray,
+};
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::DataType;
 
+use crate::sql::datetime;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::operators::type_name;
+use crate::sql::settings::TimeZone;
 
 /// Texts as values of a type.
 ///
 /// # Errors
-/// `InvalidTextRepresentation`, `NumericValueOutOfRange`.
+/// `InvalidTextRepresentation`, `NumericValueOutOfRange`, `InvalidDatetimeFormat`, `DatetimeFieldOverflow`.
 pub(super) fn read(array: &ArrayRef, to: &DataType) -> SqlResult<ArrayRef> {
     let texts = cast(array, &DataType::Utf8)?;
     let texts = texts.as_string::<i32>();
@@ -51,6 +56,25 @@ pub(super) fn read(array: &ArrayRef, to: &DataType) -> SqlResult<ArrayRef> {
             let values: Vec<Option<Vec<u8>>> =
                 texts.iter().map(|text| text.map(read).transpose()).collect::<SqlResult<_>>()?;
             Arc::new(values.iter().map(Option::as_deref).collect::<BinaryArray>())
+        }
+        DataType::Date32 => {
+            let values = texts.iter().map(|text| text.map(datetime::date).transpose());
+            Arc::new(values.collect::<SqlResult<Date32Array>>()?)
+        }
+        DataType::Time64(_) => {
+            let values = texts.iter().map(|text| text.map(datetime::time).transpose());
+            Arc::new(values.collect::<SqlResult<Time64MicrosecondArray>>()?)
+        }
+        DataType::Timestamp(_, None) => {
+            let values = texts.iter().map(|text| text.map(datetime::timestamp).transpose());
+            Arc::new(values.collect::<SqlResult<TimestampMicrosecondArray>>()?)
+        }
+        DataType::Timestamp(_, Some(zone)) => {
+            // Sessions are in UTC.
+            let read = |text: &str| datetime::timestamp_zoned(text, TimeZone::default());
+            let values = texts.iter().map(|text| text.map(read).transpose());
+            let values = values.collect::<SqlResult<TimestampMicrosecondArray>>()?;
+            Arc::new(values.with_timezone(Arc::clone(zone)))
         }
         _ => {
             let read = |text: &str| {

@@ -11,7 +11,7 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 
-use super::datetime;
+use crate::sql::datetime;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::settings::TimeZone;
 
@@ -43,7 +43,7 @@ pub(super) struct List {
 }
 
 /// A text as it is quoted in errors.
-pub(super) fn shown(text: &str) -> String {
+pub(in crate::sql) fn shown(text: &str) -> String {
     const SHOWN: usize = 100;
     let mut characters = text.chars();
     let start: String = characters.by_ref().take(SHOWN).collect();

@@ -5,7 +5,6 @@
 //! a part of the table before the end was seen, and then all of it is one commit.
 
 mod convert;
-mod datetime;
 mod fields;
 mod input;
 mod lines;
@@ -21,6 +20,7 @@ use futures::stream::BoxStream;
 use super::error::SqlResult;
 use super::outcome::RowStream;
 
+pub(super) use convert::shown;
 pub use options::{CopyFormat, CopyOptions, Selected};
 
 /// What a client sends: pieces cut anywhere, or the error that ends them.

@@ -10,14 +10,14 @@ const MICROS_OF_DAY: i64 = 86_400_000_000;
 fn wrong(kind: &str, text: &str) -> SqlError {
     SqlError::new(
         SqlState::InvalidDatetimeFormat,
-        format!("invalid input syntax for type {kind}: {}", super::convert::shown(text)),
+        format!("invalid input syntax for type {kind}: {}", super::copy::shown(text)),
     )
 }
 
 fn out_of_range(kind: &str, text: &str) -> SqlError {
     SqlError::new(
         SqlState::DatetimeFieldOverflow,
-        format!("{kind} out of range: {}", super::convert::shown(text)),
+        format!("{kind} out of range: {}", super::copy::shown(text)),
     )
 }
 
