@@ -167,7 +167,7 @@ pub const SQL_MEMORY_BYTES: usize = 2 * 1024 * 1024 * 1024;
 /// Rows of one batch.
 pub const SQL_BATCH_ROWS: usize = 8192;
 /// How often a statement that changes rows starts again because another writer of the table was faster.
-pub const STATEMENT_RETRIES_MAX: usize = 10;
+pub const STATEMENT_RETRIES_MAX: usize = 100;
 /// How deep views may read views.
 pub const SQL_VIEW_DEPTH_MAX: usize = 32;
 /// OIDs of schemas, tables and views that a server remembers; about 200 bytes each.
