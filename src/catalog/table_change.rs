@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::address::{ContentAddress, no_content};
 use super::files::PATH_PROPERTIES;
 use super::loaded::Loaded;
-use super::writing::{check_free, counted, properties_message, taken};
+use super::writing::{check_free, counted, joined, properties_message, taken};
 use crate::base::clock::Timestamp;
 use crate::base::entropy::SharedEntropy;
 use crate::base::error::{Entity, Error, Result};
@@ -27,9 +27,6 @@ use crate::iceberg::table::update::TableUpdate;
 use crate::version::committer::{Change, ChangeContext, ChangeError, NewFile, Proposal, Write};
 use crate::version::content::{ContentKind, Object};
 use crate::version::snapshot::Snapshot;
-
-/// Tables that a message names before it counts the rest.
-const NAMED_IN_MESSAGE: usize = 5;
 
 /// What a commit asks of one table.
 #[derive(Clone, Debug)]
@@ -94,7 +91,7 @@ impl Change for TableCommit {
                 proposal.answer = Bytes::from(location);
             }
         }
-        proposal.message = join_messages(&messages);
+        proposal.message = joined(&messages, |count| format!("change {count} tables"));
         Ok(proposal)
     }
 }
@@ -261,19 +258,6 @@ pub(super) fn metadata_location(object: &Object) -> Result<String> {
         }
         Object::Namespace { .. } | Object::Artifact { .. } => {
             Err(Error::corrupt("a table or view is stored as something else"))
-        }
-    }
-}
-
-fn join_messages(messages: &[String]) -> String {
-    match messages {
-        [] => String::new(),
-        [only] => only.clone(),
-        many => {
-            let named = many.iter().take(NAMED_IN_MESSAGE).cloned().collect::<Vec<_>>().join("; ");
-            let more = many.len().saturating_sub(NAMED_IN_MESSAGE);
-            let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
-            format!("change {} tables: {named}{rest}", many.len())
         }
     }
 }

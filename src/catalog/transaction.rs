@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use super::branches::Ref;
 use super::warehouses::Warehouse;
-use super::writing::Loads;
+use super::writing::{Loads, joined};
 use super::{Catalog, OpContext, Resolved};
 use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::ids::{CommitId, WarehouseId};
@@ -24,9 +24,6 @@ use crate::store::records::{RefKind, RefRecord};
 use crate::version::committer::{Change, ChangeContext, ChangeError, Committed, RefChange};
 use crate::version::snapshot::Snapshot;
 use crate::version::working::WorkingTree;
-
-/// Changes that a message of a transaction names before it counts the rest.
-const NAMED_IN_MESSAGE: usize = 5;
 
 /// What a transaction has seen and done so far.
 #[derive(Debug, Default)]
@@ -161,7 +158,8 @@ impl Catalog {
 
     async fn publish_open(&self, ctx: &OpContext, open: Open) -> Result<Option<CommitId>> {
         let Open { warehouse, branch, base, makes, tree, .. } = open;
-        let publication = tree.publication(message(tree.messages()))?;
+        let publication =
+            tree.publication(joined(tree.messages(), |count| format!("{count} changes")))?;
         let made = makes.is_some();
         if let Some(reason) = makes {
             let change = RefChange::Create { kind: RefKind::Branch, to: base };
@@ -376,18 +374,4 @@ fn only_delete() -> Error {
         ErrorKind::Unsupported,
         "a transaction that deletes a branch does nothing else: end it first",
     )
-}
-
-/// What the commit of a transaction says.
-fn message(messages: &[String]) -> String {
-    match messages {
-        [] => String::new(),
-        [only] => only.clone(),
-        many => {
-            let named = many.iter().take(NAMED_IN_MESSAGE).cloned().collect::<Vec<_>>().join("; ");
-            let more = many.len().saturating_sub(NAMED_IN_MESSAGE);
-            let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
-            format!("{} changes: {named}{rest}", many.len())
-        }
-    }
 }

@@ -246,6 +246,23 @@ pub(super) fn find(base: &Snapshot, address: &ContentAddress, kind: ContentKind)
     found.ok_or_else(|| no_content(entity_of(kind), &address.dotted()))
 }
 
+/// Things that a message names before it counts the rest.
+const NAMED_IN_MESSAGE: usize = 5;
+
+/// One message out of those of several changes, under a head that counts them.
+pub(super) fn joined(messages: &[String], head: impl FnOnce(usize) -> String) -> String {
+    match messages {
+        [] => String::new(),
+        [only] => only.clone(),
+        many => {
+            let named = many.iter().take(NAMED_IN_MESSAGE).cloned().collect::<Vec<_>>().join("; ");
+            let more = many.len().saturating_sub(NAMED_IN_MESSAGE);
+            let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+            format!("{}: {named}{rest}", head(many.len()))
+        }
+    }
+}
+
 /// `1 row`, `1,204 rows`.
 pub(super) fn counted(count: i64, one: &str) -> String {
     let digits = count.unsigned_abs().to_string();

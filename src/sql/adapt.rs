@@ -6,13 +6,14 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, JoinConstraint,
-    JoinOperator, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr, SetOperator,
-    SetQuantifier, Statement, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
-    TimezoneInfo, UnaryOperator, Value, Values, VisitMut as _, VisitorMut, With,
+    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, JoinConstraint, JoinOperator,
+    ObjectName, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, Statement,
+    TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, TimezoneInfo, UnaryOperator,
+    Value, Values, VisitMut as _, VisitorMut, With,
 };
 
 use super::error::{SqlError, SqlResult};
+use super::made::{query, query_of};
 use super::syntax::at::SEPARATOR;
 
 /// Puts a statement into words that the planner reads as PostgreSQL does.
@@ -183,49 +184,9 @@ fn nothing() -> Query {
     }))
 }
 
-fn query_of(body: SetExpr) -> Query {
-    Query {
-        with: None,
-        body: Box::new(body),
-        order_by: None,
-        limit_clause: None,
-        fetch: None,
-        locks: Vec::new(),
-        for_clause: None,
-        settings: None,
-        format_clause: None,
-        pipe_operators: Vec::new(),
-    }
-}
-
 /// `SELECT value FROM from WHERE filter`
 fn selected_from(value: Expr, from: TableWithJoins, filter: Option<Expr>) -> Query {
-    query_of(SetExpr::Select(Box::new(Select {
-        select_token: AttachedToken::empty(),
-        optimizer_hint: None,
-        distinct: None,
-        select_modifiers: None,
-        top: None,
-        top_before_distinct: false,
-        projection: vec![SelectItem::UnnamedExpr(value)],
-        exclude: None,
-        into: None,
-        from: vec![from],
-        lateral_views: Vec::new(),
-        prewhere: None,
-        selection: filter,
-        connect_by: Vec::new(),
-        group_by: GroupByExpr::Expressions(Vec::new(), Vec::new()),
-        cluster_by: Vec::new(),
-        distribute_by: Vec::new(),
-        sort_by: Vec::new(),
-        having: None,
-        named_window: Vec::new(),
-        qualify: None,
-        window_before_qualify: false,
-        value_table_mode: None,
-        flavor: SelectFlavor::Standard,
-    })))
+    query(vec![SelectItem::UnnamedExpr(value)], vec![from], filter)
 }
 
 /// Comparisons with the items of an array, of which some may be null.

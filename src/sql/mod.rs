@@ -21,6 +21,7 @@ mod extremes;
 mod functions;
 mod headings;
 mod kept;
+mod made;
 mod merged_order;
 mod names;
 mod numeric;

@@ -13,11 +13,12 @@ use datafusion::sql::sqlparser::ast::{
     WildcardAdditionalOptions,
 };
 
-use super::query::{Clause, NewValue, Selected, both, item, qualified, query};
+use super::query::{Clause, NewValue, Selected, both, item, qualified};
 use super::update::{assigned_values, is_default, new_value};
 use super::{Action, Change, Changed, Matches, target};
 use crate::sql::bind::{folded, parts_of};
 use crate::sql::error::{SqlError, SqlResult};
+use crate::sql::made::query;
 use crate::sql::scan::ROW_POSITION;
 use crate::sql::session::Session;
 use crate::sql::statements::rows::column_at;

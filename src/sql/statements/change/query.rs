@@ -7,12 +7,12 @@ use datafusion::logical_expr::{Expr as Planned, LogicalPlan, LogicalPlanBuilder,
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, GroupByExpr, Ident, Query, Select, SelectFlavor, SelectItem,
-    SetExpr, TableWithJoins, Value,
+    BinaryOperator, CaseWhen, Expr, Ident, Query, SelectItem, TableWithJoins, Value,
 };
 
 use super::{Action, Changed};
 use crate::sql::error::SqlResult;
+use crate::sql::made::query;
 use crate::sql::scan::{ROW_FILE, ROW_POSITION};
 use crate::sql::statements::rows::check_assignable;
 
@@ -229,50 +229,4 @@ pub(super) fn qualified(alias: &Ident, name: &str) -> Expr {
 
 pub(super) fn item(expr: Expr, name: &str) -> SelectItem {
     SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', name) }
-}
-
-/// `SELECT … FROM … WHERE …`
-pub(super) fn query(
-    projection: Vec<SelectItem>,
-    from: Vec<TableWithJoins>,
-    selection: Option<Expr>,
-) -> Query {
-    let select = Select {
-        select_token: AttachedToken::empty(),
-        optimizer_hint: None,
-        distinct: None,
-        select_modifiers: None,
-        top: None,
-        top_before_distinct: false,
-        projection,
-        exclude: None,
-        into: None,
-        from,
-        lateral_views: Vec::new(),
-        prewhere: None,
-        selection,
-        connect_by: Vec::new(),
-        group_by: GroupByExpr::Expressions(Vec::new(), Vec::new()),
-        cluster_by: Vec::new(),
-        distribute_by: Vec::new(),
-        sort_by: Vec::new(),
-        having: None,
-        named_window: Vec::new(),
-        qualify: None,
-        window_before_qualify: false,
-        value_table_mode: None,
-        flavor: SelectFlavor::Standard,
-    };
-    Query {
-        with: None,
-        body: Box::new(SetExpr::Select(Box::new(select))),
-        order_by: None,
-        limit_clause: None,
-        fetch: None,
-        locks: Vec::new(),
-        for_clause: None,
-        settings: None,
-        format_clause: None,
-        pipe_operators: Vec::new(),
-    }
 }
