@@ -78,7 +78,7 @@ fn errors_say_the_sqlstate() {
     assert_eq!(code, 1);
     assert_snapshot!(message, @r"
     error: the branch 'main' exists already (SQLSTATE 42710)
-      in statement 2; those before it were carried out
+      in statement 2
     ");
     let (code, message) = server.failure(&["sql", "-d", "none", "SELECT 1"]);
     assert_eq!(code, 1);
