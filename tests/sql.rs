@@ -26,10 +26,14 @@ mod pg_psql;
 mod pg_scope;
 #[path = "sql/pg_tools.rs"]
 mod pg_tools;
+#[path = "sql/scan_by_hand.rs"]
+mod scan_by_hand;
 #[path = "sql/scan_deletes.rs"]
 mod scan_deletes;
 #[path = "sql/scan_kit.rs"]
 mod scan_kit;
+#[path = "sql/scan_refusals.rs"]
+mod scan_refusals;
 #[path = "sql/scan_rows.rs"]
 mod scan_rows;
 #[path = "sql/session.rs"]

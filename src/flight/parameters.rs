@@ -17,9 +17,7 @@ use super::rows::{converted, sent, told};
 use crate::base::limits::FLIGHT_BOUND_ROWS_MAX;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::outcome::Value;
-
-/// Digits that a decimal has at most.
-const DECIMAL_DIGITS: u8 = 38;
+use crate::sql::parameter::type_of_text;
 
 /// Rows of values that were bound.
 #[derive(Debug)]
@@ -99,30 +97,12 @@ fn typed(value: Value, wanted: Option<&DataType>) -> SqlResult<Value> {
     let (Value::Utf8(Some(text)) | Value::LargeUtf8(Some(text))) = &value else {
         return Ok(value);
     };
-    let target = match wanted {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => {
-            return Ok(value);
-        }
-        // As many places as the text has: those of the column could round it.
-        DataType::Decimal32(..)
-        | DataType::Decimal64(..)
-        | DataType::Decimal128(..)
-        | DataType::Decimal256(..) => {
-            let places = text.trim().split_once('.').map_or(0, |(_, places)| places.len());
-            let scale = i8::try_from(places)
-                .ok()
-                .filter(|scale| *scale <= DECIMAL_DIGITS.cast_signed())
-                .filter(|_| !text.contains(['e', 'E']));
-            let Some(scale) = scale else {
-                return Err(SqlError::new(
-                    SqlState::DataException,
-                    format!("{text:?} is no decimal"),
-                ));
-            };
-            DataType::Decimal128(DECIMAL_DIGITS, scale)
-        }
-        other => other.clone(),
+    let Some(target) = type_of_text(text, wanted) else {
+        return Err(SqlError::new(SqlState::DataException, format!("{text:?} is no decimal")));
     };
+    if target.is_string() {
+        return Ok(value);
+    }
     value.cast_to(&target).map_err(|error| {
         SqlError::new(
             SqlState::DataException,

@@ -7,7 +7,7 @@ use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
     SchemaProvider, TableProvider,
 };
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
@@ -141,6 +141,11 @@ impl Engine {
         self.catalog.options().default_warehouse.as_str()
     }
 
+    /// The memory that all queries of the server share.
+    pub(super) fn memory_pool(&self) -> Arc<dyn MemoryPool> {
+        Arc::clone(&self.state.runtime_env().memory_pool)
+    }
+
     /// The planner's state for one statement, which finds these tables by these keys.
     pub(super) fn state(
         &self,
@@ -160,9 +165,9 @@ impl Engine {
             CATALOG.to_owned(),
             Arc::new(catalog),
         );
-        let mut state = SessionStateBuilder::new_from_existing(self.state.clone())
-            .with_catalog_list(Arc::new(list))
-            .build();
+        // A copy: to build one anew would register every function again.
+        let mut state = self.state.clone();
+        state.register_catalog_list(Arc::new(list));
         functions::register(&mut state, names, actor)?;
         // `now()` is the time at which the statement was planned.
         state.mark_start_execution();

@@ -27,6 +27,7 @@ mod names;
 mod numeric;
 mod operators;
 pub mod outcome;
+pub mod parameter;
 mod pg;
 mod relation;
 mod rounding;

@@ -6,7 +6,6 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::catalog::TableProvider;
 use datafusion::common::ParamValues;
-use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as Planned;
 use datafusion::sql::sqlparser::ast::Statement;
@@ -285,26 +284,8 @@ impl Session {
         .with_hint("branches and tags are changed at once: COMMIT or ROLLBACK first"))
     }
 
-    /// What refs stand for, the same throughout one statement.
-    #[expect(
-        clippy::unused_self,
-        reason = "callers need not know that a transaction keeps its own"
-    )]
-    pub(super) fn pins(&self) -> Pins {
-        Pins::default()
-    }
-
     /// Plans a query.
-    pub(super) async fn plan(&mut self, statement: Statement) -> SqlResult<LogicalPlan> {
-        let (state, plan) = Box::pin(self.plan_with_state(statement)).await?;
-        drop(state);
-        Ok(plan)
-    }
-
-    async fn plan_with_state(
-        &mut self,
-        mut statement: Statement,
-    ) -> SqlResult<(SessionState, LogicalPlan)> {
+    pub(super) async fn plan(&mut self, mut statement: Statement) -> SqlResult<LogicalPlan> {
         if let Statement::Explain { statement: inner, .. } = &statement
             && !matches!(**inner, Statement::Query(_))
         {
@@ -324,9 +305,7 @@ impl Session {
     ) -> SqlResult<LogicalPlan> {
         let sources = bind::bind_over(&mut statement, Some(target))?;
         let bound = vec![(bind::TARGET.to_owned(), table)];
-        let (state, plan) = Box::pin(self.plan_bound(statement, sources, bound)).await?;
-        drop(state);
-        Ok(plan)
+        Box::pin(self.plan_bound(statement, sources, bound)).await
     }
 
     async fn plan_bound(
@@ -334,15 +313,15 @@ impl Session {
         statement: Statement,
         sources: bind::Sources,
         bound: Vec<tables::Keyed>,
-    ) -> SqlResult<(SessionState, LogicalPlan)> {
-        let mut pins = self.pins();
+    ) -> SqlResult<LogicalPlan> {
+        // What refs stand for, the same throughout the statement.
+        let mut pins = Pins::default();
         let mut found = tables::find_all(self, &mut pins, sources, 0).await?;
         found.extend(bound);
         let mut state = self.engine.state(&self.names, &self.ctx.actor, found)?;
         pg::register(&mut state, self, &pins)?;
         let planned = Planned::Statement(Box::new(statement));
-        let plan = Box::pin(state.statement_to_plan(planned)).await?;
-        Ok((state, plan))
+        Ok(Box::pin(state.statement_to_plan(planned)).await?)
     }
 
     /// Runs a plan.

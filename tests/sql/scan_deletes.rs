@@ -3,163 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use apache_iceberg::spec::{DataContentType, DataFile, DataFileFormat, Datum, Literal, Struct};
-use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use apache_iceberg::spec::{DataContentType, DataFile, Datum, Literal, Struct};
+use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, StringArray};
 use nunatak::iceberg::table::partition::PartitionSpec;
 use nunatak::iceberg::table::schema::Schema;
 use nunatak::iceberg::table::update::TableUpdate;
-use nunatak::sql::error::{SqlError, SqlState};
-use nunatak::sql::scan::{ROW_FILE, ROW_POSITION};
-use roaring::RoaringTreemap;
+use nunatak::sql::error::SqlState;
 use serde_json::{Value, json};
 
 use crate::lake::Lake;
-use crate::scan_kit::{ask, batch, described, parquet};
-
-fn ids(values: std::ops::Range<i64>) -> ArrayRef {
-    Arc::new(Int64Array::from_iter_values(values))
-}
-
-fn columns() -> Value {
-    json!([
-        {"id": 1, "name": "id", "required": false, "type": "long"},
-        {"id": 2, "name": "name", "required": false, "type": "string"},
-    ])
-}
-
-fn rows(values: std::ops::Range<i64>) -> RecordBatch {
-    let names = StringArray::from_iter_values(values.clone().map(|id| format!("n{id}")));
-    batch(&[("id", 1, ids(values)), ("name", 2, Arc::new(names))])
-}
-
-/// A table `t` of this format version without files.
-async fn empty(version: &str, fields: &Value) -> Lake {
-    let lake = Lake::new().await;
-    lake.table(fields, &json!([]), &[("format-version", version)]).await;
-    lake
-}
-
-impl Lake {
-    /// A position delete file.
-    async fn positions(&self, name: &str, deleted: &[(&DataFile, i64)]) -> DataFile {
-        let paths: StringArray =
-            deleted.iter().map(|(file, _)| Some(file.file_path().to_owned())).collect();
-        let positions: Int64Array = deleted.iter().map(|(_, position)| *position).collect();
-        let batch = batch(&[
-            ("file_path", 2_147_483_546, Arc::new(paths) as ArrayRef),
-            ("pos", 2_147_483_545, Arc::new(positions)),
-        ]);
-        self.delete_file(DataContentType::PositionDeletes, name, &batch, |_| ()).await
-    }
-
-    /// A file of rows that are deleted wherever they are equal.
-    async fn equality(&self, name: &str, columns: &[(&str, i32, ArrayRef)]) -> DataFile {
-        let of: Vec<i32> = columns.iter().map(|(_, id, _)| *id).collect();
-        self.delete_file(DataContentType::EqualityDeletes, name, &batch(columns), |file| {
-            file.equality_ids(Some(of));
-        })
-        .await
-    }
-
-    async fn delete_file(
-        &self,
-        content: DataContentType,
-        name: &str,
-        batch: &RecordBatch,
-        more: impl FnOnce(&mut apache_iceberg::spec::DataFileBuilder),
-    ) -> DataFile {
-        let bytes = parquet(batch, 4);
-        let size = bytes.len() as u64;
-        let path = self.put(name, bytes).await;
-        let mut file = described(content, path, batch.num_rows() as u64, size);
-        more(&mut file);
-        file.build().unwrap()
-    }
-
-    /// A deletion vector in a file of its own, between other bytes.
-    async fn vector(&self, name: &str, of: &DataFile, deleted: &[u64]) -> DataFile {
-        let positions: RoaringTreemap = deleted.iter().copied().collect();
-        let (blob, rows) = (vector_blob(&positions), positions.len());
-        let bytes = [b"PFA1".as_slice(), &blob, b"rest"].concat();
-        let size = bytes.len() as u64;
-        let path = self.put(name, bytes).await;
-        described(DataContentType::PositionDeletes, path, rows, size)
-            .file_format(DataFileFormat::Puffin)
-            .referenced_data_file(Some(of.file_path().to_owned()))
-            .content_offset(Some(4))
-            .content_size_in_bytes(Some(i64::try_from(blob.len()).unwrap()))
-            .build()
-            .unwrap()
-    }
-}
-
-fn vector_blob(positions: &RoaringTreemap) -> Vec<u8> {
-    let mut checked = vec![0xd1, 0xd3, 0x39, 0x64];
-    positions.serialize_into(&mut checked).unwrap();
-    let mut sum = flate2::Crc::new();
-    sum.update(&checked);
-    let length = u32::try_from(checked.len()).unwrap().to_be_bytes();
-    [length.as_slice(), &checked, &sum.sum().to_be_bytes()].concat()
-}
-
-/// The ids of the table, checked in all ways in which rows are read.
-async fn left(lake: &Lake) -> Vec<i64> {
-    let table = lake.provider().await.unwrap();
-    let numbers = |lines: Vec<String>| -> Vec<i64> {
-        let mut numbers: Vec<i64> = lines.iter().map(|line| line.parse().unwrap()).collect();
-        numbers.sort_unstable();
-        numbers
-    };
-    let all = numbers(ask(table.clone(), "SELECT id FROM t").await.unwrap());
-    let counted = ask(table.clone(), "SELECT count(*) FROM t").await.unwrap();
-    assert_eq!(counted, [all.len().to_string()]);
-    let bounds = ask(table.clone(), "SELECT min(id), max(id), count(id) FROM t").await.unwrap();
-    let shown = |id: Option<&i64>| id.map_or_else(|| "-".to_owned(), i64::to_string);
-    let wanted = format!("{} {} {}", shown(all.first()), shown(all.last()), all.len());
-    assert_eq!(bounds, [wanted]);
-    for (filter, keep) in [
-        ("id % 2 = 0", (|id| id % 2 == 0) as fn(&i64) -> bool),
-        ("id >= 3 AND id < 12", |id| (3..12).contains(id)),
-        ("id = 5", |id| *id == 5),
-    ] {
-        let text = format!("SELECT id FROM t WHERE {filter}");
-        let wanted: Vec<i64> = all.iter().copied().filter(keep).collect();
-        assert_eq!(numbers(ask(table.clone(), &text).await.unwrap()), wanted, "{filter}");
-        let known = ask(table.clone().with_row_ids(), &text).await.unwrap();
-        assert_eq!(numbers(known), wanted, "{filter}");
-    }
-    for limit in [1, 3, 9, 50] {
-        for filter in ["", "WHERE id >= 0", "WHERE id < 1000 AND id > -1"] {
-            let text = format!("SELECT id FROM t {filter} LIMIT {limit}");
-            let limited = numbers(ask(table.clone(), &text).await.unwrap());
-            let mut rest = all.clone();
-            for id in &limited {
-                let at = rest.iter().position(|known| known == id);
-                rest.remove(at.unwrap_or_else(|| panic!("{text}: {id} was deleted")));
-            }
-            assert_eq!(limited.len(), all.len().min(limit), "{text}");
-        }
-    }
-    all
-}
-
-/// File, position and id of each row that is left.
-async fn places(lake: &Lake) -> Vec<String> {
-    let table = lake.provider().await.unwrap().with_row_ids();
-    let text = format!("SELECT \"{ROW_FILE}\", \"{ROW_POSITION}\", id FROM t");
-    ask(table, &text).await.unwrap()
-}
-
-async fn refused(lake: &Lake) -> SqlError {
-    let table = match lake.provider().await {
-        Ok(table) => table,
-        Err(error) => return error,
-    };
-    let first = ask(table.clone(), "SELECT count(*) FROM t").await.unwrap_err();
-    let second = ask(table.with_row_ids(), "SELECT id FROM t").await.unwrap_err();
-    assert_eq!(first.state, second.state, "{first} {second}");
-    first
-}
+use crate::scan_by_hand::{Dice, columns, empty, ids, left, places, refused, rows};
+use crate::scan_kit::{ask, batch, described};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn position_deletes() {
@@ -370,140 +224,6 @@ async fn equality_deletes_reach_their_partition_or_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::too_many_lines, reason = "a list of what is refused")]
-async fn what_is_not_understood_is_refused() {
-    use SqlState::{DataCorrupted, FeatureNotSupported};
-    let lake = empty("3", &columns()).await;
-    let a = lake.data_file("a.parquet", &rows(0..10), 4).await;
-    let refuses = async |file: DataFile, state: SqlState, words: &str| {
-        lake.snapshot(&[(1, a.clone()), (2, file)]).await;
-        let error = refused(&lake).await;
-        assert_eq!(error.state, state, "{error}");
-        assert!(error.message.contains(words), "{error}");
-    };
-    let other = |content: DataContentType, format: DataFileFormat| {
-        let mut file = described(content, lake.place("by-hand/x"), 1, 100);
-        file.file_format(format).equality_ids(Some(vec![1]));
-        file
-    };
-    let file = other(DataContentType::PositionDeletes, DataFileFormat::Orc).build().unwrap();
-    refuses(file, FeatureNotSupported, "a delete file of the format Orc").await;
-    let file = other(DataContentType::EqualityDeletes, DataFileFormat::Avro).build().unwrap();
-    refuses(file, FeatureNotSupported, "a delete file of the format Avro").await;
-    let file = other(DataContentType::EqualityDeletes, DataFileFormat::Puffin).build().unwrap();
-    refuses(file, FeatureNotSupported, "a delete file of the format Puffin").await;
-    let file = other(DataContentType::Data, DataFileFormat::Orc).build().unwrap();
-    refuses(file, FeatureNotSupported, "which is Orc and not Parquet").await;
-    let mut file = other(DataContentType::PositionDeletes, DataFileFormat::Parquet);
-    let file = file.key_metadata(Some(vec![1])).build().unwrap();
-    refuses(file, FeatureNotSupported, "is encrypted").await;
-    let file = other(DataContentType::PositionDeletes, DataFileFormat::Parquet).build().unwrap();
-    refuses(file, DataCorrupted, "cannot be read").await;
-    let mut file = other(DataContentType::EqualityDeletes, DataFileFormat::Parquet);
-    let file = file.equality_ids(Some(vec![])).build().unwrap();
-    refuses(file, DataCorrupted, "does not say which columns").await;
-    let file = other(DataContentType::PositionDeletes, DataFileFormat::Puffin).build().unwrap();
-    refuses(file, DataCorrupted, "does not say where its deletion vector is").await;
-
-    let vector = lake.vector("v.puffin", &a, &[3]).await;
-    let changed = |change: &dyn Fn(&mut apache_iceberg::spec::DataFileBuilder)| {
-        let path = vector.file_path().to_owned();
-        let size = vector.file_size_in_bytes();
-        let mut file = described(DataContentType::PositionDeletes, path, 1, size);
-        file.file_format(DataFileFormat::Puffin)
-            .referenced_data_file(vector.referenced_data_file())
-            .content_offset(vector.content_offset())
-            .content_size_in_bytes(vector.content_size_in_bytes());
-        change(&mut file);
-        file.build().unwrap()
-    };
-    let length = vector.content_size_in_bytes().unwrap();
-    for (file, words) in [
-        (
-            changed(&|file| {
-                file.record_count(2);
-            }),
-            "it deletes 1 rows, its manifest says 2",
-        ),
-        (
-            changed(&|file| {
-                file.content_offset(Some(5));
-            }),
-            "another length than it says",
-        ),
-        (
-            changed(&|file| {
-                file.content_offset(Some(-1));
-            }),
-            "does not say where",
-        ),
-        (
-            changed(&|file| {
-                file.content_offset(Some(1 << 40));
-            }),
-            "lies outside of it",
-        ),
-        (
-            changed(&|file| {
-                file.content_size_in_bytes(Some(length - 1));
-            }),
-            "another length",
-        ),
-        (
-            changed(&|file| {
-                file.content_size_in_bytes(Some(3));
-            }),
-            "is damaged",
-        ),
-        (
-            changed(&|file| {
-                file.referenced_data_file(None);
-            }),
-            "does not say which file",
-        ),
-        (
-            changed(&|file| {
-                file.file_size_in_bytes(1 << 41).content_offset(Some(1 << 40));
-            }),
-            "cannot be read",
-        ),
-    ] {
-        refuses(file, DataCorrupted, words).await;
-    }
-    let far = lake.vector("far.puffin", &a, &[3, 10]).await;
-    refuses(far, DataCorrupted, "row 10 is deleted, and it has only 10 rows").await;
-    let far = lake.positions("far.parquet", &[(&a, 1 << 40)]).await;
-    refuses(far, DataCorrupted, "and it has only 10 rows").await;
-    let far = lake.positions("negative.parquet", &[(&a, -1)]).await;
-    refuses(far, DataCorrupted, "a negative position").await;
-    let lacking = lake.equality("lacking.parquet", &[("id", 1, ids(0..1))]).await;
-    let mut file = described(
-        DataContentType::EqualityDeletes,
-        lacking.file_path().to_owned(),
-        1,
-        lacking.file_size_in_bytes(),
-    );
-    let file = file.equality_ids(Some(vec![1, 2])).build().unwrap();
-    refuses(file, DataCorrupted, "lacks the column").await;
-    let unknown = lake.equality("unknown.parquet", &[("what", 77, ids(0..1))]).await;
-    refuses(unknown, FeatureNotSupported, "by the column 77").await;
-    let text: ArrayRef = Arc::new(StringArray::from(vec!["1", "x"]));
-    let text = lake.equality("text.parquet", &[("id", 1, text)]).await;
-    refuses(text, DataCorrupted, "cannot be read").await;
-}
-
-/// Numbers that look random and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_deleted_the_rest_is_left() {
     let mut dice = Dice(11);
     for round in 0..12 {
@@ -548,35 +268,6 @@ async fn whatever_is_deleted_the_rest_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn damaged_data_files_are_errors() {
-    let lake = empty("3", &columns()).await;
-    let a = lake.data_file("a.parquet", &rows(0..10), 4).await;
-    let bytes = lake.bytes(a.file_path()).await;
-    let mut failed = 0;
-    for (number, at) in (0..bytes.len()).step_by(29).enumerate() {
-        let mut other = bytes.to_vec();
-        other[at] ^= 0x14;
-        let size = other.len() as u64;
-        let path = lake.put(&format!("damaged-{number}.parquet"), other).await;
-        let file = described(DataContentType::Data, path, 10, size).build().unwrap();
-        let vector = lake.vector(&format!("damaged-{number}.puffin"), &file, &[2, 7]).await;
-        lake.snapshot(&[(1, file), (1, vector)]).await;
-        let table = lake.provider().await.unwrap();
-        for table in [table.clone(), table.with_row_ids()] {
-            match ask(table, "SELECT id, name FROM t").await {
-                Err(error) => {
-                    let known = [SqlState::DataCorrupted, SqlState::DataException];
-                    assert!(known.contains(&error.state), "{at} {error:?}");
-                    failed += 1;
-                }
-                Ok(rows) => assert_eq!(rows.len(), 8, "{at} {rows:?}"),
-            }
-        }
-    }
-    assert!(failed > 10, "{failed}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn nulls_beside_deleted_rows() {
     let lake = empty("2", &columns()).await;
     let numbers: Int64Array = (0..20).map(|id| (id % 2 == 1).then_some(id)).collect();
@@ -599,37 +290,6 @@ async fn nulls_beside_deleted_rows() {
         let table = lake.provider().await.unwrap();
         assert_eq!(ask(table, &text).await.unwrap().len(), limit);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn damaged_files_are_errors_or_the_same_rows() {
-    let lake = empty("2", &columns()).await;
-    let a = lake.data_file("a.parquet", &rows(0..10), 4).await;
-    let positions = lake.positions("d.parquet", &[(&a, 2), (&a, 7)]).await;
-    let bytes = lake.bytes(positions.file_path()).await;
-    let mut failed = 0;
-    let damages = (0..bytes.len()).step_by(23).map(Some).chain([None]);
-    for (number, damage) in damages.enumerate() {
-        let mut other = bytes.to_vec();
-        match damage {
-            Some(at) => other[at] ^= 0x21,
-            None => other.truncate(bytes.len() / 2),
-        }
-        let size = other.len() as u64;
-        let path = lake.put(&format!("damaged-{number}.parquet"), other).await;
-        let deletes = described(DataContentType::PositionDeletes, path, 2, size).build().unwrap();
-        lake.snapshot(&[(1, a.clone()), (1, deletes)]).await;
-        let table = lake.provider().await.unwrap();
-        match ask(table, "SELECT id FROM t").await {
-            Err(error) => {
-                assert_eq!(error.state, SqlState::DataCorrupted, "{damage:?} {error}");
-                failed += 1;
-            }
-            // Not every byte of a Parquet file means something, and values have no checksum.
-            Ok(rows) => assert!(rows.len() >= 8, "{damage:?} {rows:?}"),
-        }
-    }
-    assert!(failed > 10, "{failed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -690,32 +350,6 @@ async fn initial_defaults_of_columns_in_older_files() {
     let deletes = lake.equality("e.parquet", &[("n", 3, seven)]).await;
     lake.snapshot(&[(1, old), (2, new), (3, deletes)]).await;
     assert_eq!(left(&lake).await, [2]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn features_that_cannot_be_read_are_refused_by_name() {
-    let nested = json!({"type": "struct", "fields": [
-        {"id": 9, "name": "x", "required": false, "type": "timestamp_ns", "initial-default": "2026-11-21T08:00:00.000000001"},
-    ]});
-    for (kind, words) in [
-        (json!("variant"), "variant"),
-        (json!("unknown"), "unknown"),
-        (json!("geometry"), "geometry"),
-        (nested, "the initial default of column x"),
-    ] {
-        let lake = empty("3", &columns()).await;
-        let mut fields = columns().as_array().unwrap().clone();
-        fields.push(json!({"id": 3, "name": "v", "required": false, "type": kind}));
-        let text = json!({"type": "struct", "schema-id": 1, "fields": fields}).to_string();
-        lake.update(vec![
-            TableUpdate::AddSchema(Arc::new(Schema::parse(&text).unwrap())),
-            TableUpdate::SetCurrentSchema(-1),
-        ])
-        .await;
-        let error = lake.provider().await.unwrap_err();
-        assert_eq!(error.state, SqlState::FeatureNotSupported);
-        assert!(error.message.contains(words), "{error}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,10 +40,6 @@ enum Conversion {
     Read,
 }
 
-fn text(kind: &DataType) -> bool {
-    matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
-}
-
 fn conversion(from: &DataType, to: &DataType) -> Option<Conversion> {
     if (from.is_floating() || from.is_decimal()) && to.is_integer() {
         return Some(Conversion::Whole);
@@ -61,7 +57,7 @@ fn conversion(from: &DataType, to: &DataType) -> Option<Conversion> {
                 | DataType::BinaryView
                 | DataType::List(_)
         );
-    if shown && text(to) {
+    if shown && to.is_string() {
         return Some(Conversion::Text);
     }
     let read = to.is_integer()
@@ -75,7 +71,7 @@ fn conversion(from: &DataType, to: &DataType) -> Option<Conversion> {
                 | DataType::Time64(_)
                 | DataType::Timestamp(..)
         );
-    (text(from) && read).then_some(Conversion::Read)
+    (from.is_string() && read).then_some(Conversion::Read)
 }
 
 fn replaced(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {

@@ -243,13 +243,10 @@ pub(super) fn check_assignable(
     to: &DataType,
     literal: bool,
 ) -> SqlResult<()> {
-    let text = |data_type: &DataType| {
-        matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
-    };
     let fine = *from == DataType::Null
         || from == to
-        || (text(from) && (text(to) || literal))
-        || (from.is_integer() && (to.is_numeric() || text(to)))
+        || (from.is_string() && (to.is_string() || literal))
+        || (from.is_integer() && (to.is_numeric() || to.is_string()))
         || (matches!(from, DataType::Decimal128(..) | DataType::Decimal256(..))
             && (to.is_floating() || matches!(to, DataType::Decimal128(..))))
         || (from.is_floating() && (to.is_floating() || matches!(to, DataType::Decimal128(..))))

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::sql::sqlparser::ast::{CreateTable, ObjectName, OnCommit as Written, Statement};
 
 use super::done;
@@ -106,13 +105,8 @@ pub(super) async fn collect(
     schema: &arrow::datatypes::SchemaRef,
     rows: RowStream,
 ) -> SqlResult<NewRows> {
-    let pool = pool(session)?;
+    let pool = session.engine.memory_pool();
     session.temp.collect(&pool, schema, rows).await
-}
-
-fn pool(session: &Session) -> SqlResult<Arc<dyn MemoryPool>> {
-    let state = session.engine.state(&session.names, &session.ctx.actor, Vec::new())?;
-    Ok(Arc::clone(&state.runtime_env().memory_pool))
 }
 
 /// `TRUNCATE temporary-table`

@@ -7,11 +7,9 @@ use serde_json::value::RawValue;
 
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::outcome::Value;
+use crate::sql::parameter::type_of_text;
 use crate::sql::session::Session;
 use crate::sql::syntax::statement::Parsed;
-
-/// Digits that a decimal has at most.
-const DECIMAL_DIGITS: u8 = 38;
 
 /// Reads the values for the parameters of the only statement.
 ///
@@ -72,26 +70,8 @@ fn one(index: usize, json: &str, data_type: &DataType) -> SqlResult<Value> {
 
 /// A text as what its place needs, like a literal in quotes.
 fn typed(number: usize, text: String, data_type: &DataType) -> SqlResult<Value> {
-    let target = match data_type {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => {
-            return Ok(Value::Utf8(Some(text)));
-        }
-        // As many places as the text has: those of the column could round it.
-        DataType::Decimal32(..)
-        | DataType::Decimal64(..)
-        | DataType::Decimal128(..)
-        | DataType::Decimal256(..) => {
-            let places = text.trim().split_once('.').map_or(0, |(_, places)| places.len());
-            let scale = i8::try_from(places)
-                .ok()
-                .filter(|scale| *scale <= DECIMAL_DIGITS.cast_signed())
-                .filter(|_| !text.contains(['e', 'E']));
-            let Some(scale) = scale else {
-                return Err(wrong(format!("the value of ${number} is no decimal: {text:?}")));
-            };
-            DataType::Decimal128(DECIMAL_DIGITS, scale)
-        }
-        other => other.clone(),
+    let Some(target) = type_of_text(&text, data_type) else {
+        return Err(wrong(format!("the value of ${number} is no decimal: {text:?}")));
     };
     let shown = format!("{text:?}");
     Value::Utf8(Some(text)).cast_to(&target).map_err(|error| {

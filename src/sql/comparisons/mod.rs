@@ -3,134 +3,30 @@
 //!
 //! The planner would compare numbers and texts as texts, where `9 > 10`.
 
-use std::any::Any;
+mod measure;
+mod not_in;
+
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, Decimal128Array};
-use arrow::compute::kernels::length::length;
-use arrow::datatypes::{DataType, IntervalMonthDayNanoType, IntervalUnit};
+use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, ExprSchema as _, Result, ScalarValue};
-use datafusion::functions_aggregate::count::count;
-use datafusion::logical_expr::expr::{Exists, InList, InSubquery, ScalarFunction};
+use datafusion::common::tree_node::{Transformed, TreeNode as _};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::expr::{InList, InSubquery, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Cast, ColumnarValue, Expr, ExprSchemable as _, LogicalPlan,
-    LogicalPlanBuilder, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Subquery, Union, Values, Volatility, cast, lit,
+    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable as _, LogicalPlan, LogicalPlanBuilder,
+    Operator, ScalarUDF, Subquery, Union, Values, cast,
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::error::{SqlError, SqlResult, SqlState};
-use super::operators::type_name;
-use super::syntax::at::SEPARATOR;
+use crate::sql::error::{SqlError, SqlResult, SqlState};
+use crate::sql::operators::type_name;
 
-/// `x NOT IN (SELECT …)` that refers to the query around it, as `NOT EXISTS`: no row is equal or unknown.
-/// The planner's own way knows nulls only where nothing is referred to.
-fn not_in(expr: Expr, subquery: Subquery, schema: &DFSchema) -> Result<Expr> {
-    let outer = outside(expr, schema)?;
-    let plan = Arc::unwrap_or_clone(subquery.subquery);
-    let (qualifier, field) = plan.schema().qualified_field(0);
-    let item = Expr::Column(Column::from((qualifier, field)));
-    // Under a name of its own: that of the column may be there outside as well.
-    let name = format!("item{SEPARATOR}");
-    let plan = LogicalPlanBuilder::from(plan).project([item.alias(name.clone())])?.build()?;
-    let item = Expr::Column(Column::from_name(name));
-    let apart = Expr::IsNotFalse(Box::new(outer.eq(item)));
-    let plan = LogicalPlanBuilder::from(plan).filter(apart)?.build()?;
-    let outer_ref_columns = plan.all_out_ref_exprs();
-    let subquery = Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: subquery.spans };
-    Ok(Expr::Exists(Exists { subquery, negated: true }))
-}
-
-/// `x NOT IN (SELECT …)` that refers to nothing outside, in parts: nothing is equal, nothing there is null, and
-/// `x` is not null unless nothing is there. The planner's own join for it loses nulls beside other joins.
-fn not_in_alone(expr: Expr, subquery: Subquery, schema: &DFSchema) -> Result<Expr> {
-    let outer = outside(expr.clone(), schema)?;
-    let plan = Arc::unwrap_or_clone(subquery.subquery);
-    let (qualifier, field) = plan.schema().qualified_field(0);
-    let item = Expr::Column(Column::from((qualifier, field)));
-    let name = format!("item{SEPARATOR}");
-    let plan = LogicalPlanBuilder::from(plan).project([item.alias(name.clone())])?.build()?;
-    let item = Expr::Column(Column::from_name(name));
-    let (all, known) = (count(lit(1_i64)), count(item.clone()));
-    let counted = |count: &Expr| Expr::Column(Column::from_name(count.schema_name().to_string()));
-    let value = |truth: Expr| -> Result<Expr> {
-        let plan = LogicalPlanBuilder::from(plan.clone())
-            .aggregate(Vec::<Expr>::new(), vec![all.clone(), known.clone()])?
-            .project([truth.alias("truth")])?
-            .build()?;
-        let spans = subquery.spans.clone();
-        let outer_ref_columns = Vec::new();
-        let subquery = Subquery { subquery: Arc::new(plan), outer_ref_columns, spans };
-        Ok(Expr::ScalarSubquery(subquery))
-    };
-    let complete = value(counted(&all).eq(counted(&known)))?;
-    let empty = value(counted(&all).eq(lit(0_i64)))?;
-    let equal = LogicalPlanBuilder::from(plan.clone()).filter(outer.eq(item))?.build()?;
-    let outer_ref_columns = equal.all_out_ref_exprs();
-    let subquery = Subquery { subquery: Arc::new(equal), outer_ref_columns, spans: subquery.spans };
-    let apart = Expr::Exists(Exists { subquery, negated: true });
-    Ok(apart.and(complete).and(expr.is_not_null().or(empty)))
-}
-
-/// An expression of the query around, as one inside refers to it.
-fn outside(expr: Expr, schema: &DFSchema) -> Result<Expr> {
-    let outer = expr.transform_up(|expr| match expr {
-        Expr::Column(column) => {
-            let field = Arc::clone(schema.field_from_column(&column)?);
-            Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column)))
-        }
-        other => Ok(Transformed::no(other)),
-    })?;
-    Ok(outer.data)
-}
-
-/// A condition in which `NOT IN` of such queries is put otherwise.
-fn conditions(expr: Expr, schema: &DFSchema) -> Result<Expr> {
-    let refers = |expr: &Expr| matches!(expr, Expr::InSubquery(inner) if !inner.subquery.outer_ref_columns.is_empty());
-    let done = expr.transform_down(|expr| match expr {
-        Expr::InSubquery(InSubquery { expr, subquery, negated: true })
-            if !subquery.outer_ref_columns.is_empty() =>
-        {
-            Ok(Transformed::yes(not_in(*expr, subquery, schema)?))
-        }
-        Expr::InSubquery(InSubquery { expr, subquery, negated: true }) => {
-            Ok(Transformed::yes(not_in_alone(*expr, subquery, schema)?))
-        }
-        Expr::Not(inner)
-            if matches!(&*inner, Expr::InSubquery(inner) if !inner.negated
-                && inner.subquery.outer_ref_columns.is_empty()) =>
-        {
-            let Expr::InSubquery(InSubquery { expr, subquery, .. }) = *inner else {
-                return Ok(Transformed::no(Expr::Not(inner)));
-            };
-            Ok(Transformed::yes(not_in_alone(*expr, subquery, schema)?))
-        }
-        // Known to the planner: what it makes of the inner one is not asked for again.
-        Expr::Not(inner) if matches!(&*inner, Expr::InSubquery(inner) if inner.negated) => {
-            let Expr::InSubquery(InSubquery { expr, subquery, .. }) = *inner else {
-                return Ok(Transformed::no(Expr::Not(inner)));
-            };
-            let within = InSubquery { expr, subquery, negated: false };
-            Ok(Transformed::new(Expr::InSubquery(within), true, TreeNodeRecursion::Jump))
-        }
-        Expr::Not(inner) if refers(&inner) => match *inner {
-            Expr::InSubquery(InSubquery { expr, subquery, negated: false }) => {
-                Ok(Transformed::yes(not_in(*expr, subquery, schema)?))
-            }
-            other => Ok(Transformed::no(Expr::Not(Box::new(other)))),
-        },
-        Expr::Not(inner) if inner.exists(|expr| Ok(refers(expr)))? => {
-            Err(SqlError::unsupported("NOT of a condition with IN of a query that refers outside")
-                .into())
-        }
-        other => Ok(Transformed::no(other)),
-    })?;
-    Ok(done.data)
-}
+pub(super) use self::measure::octet_length;
+use self::measure::{Of, measure};
+use self::not_in::conditions;
 
 /// The rule.
 #[derive(Debug)]
@@ -145,7 +41,7 @@ impl Comparisons {
         Self {
             length: measure(Of::Interval),
             size: measure(Of::Bytes),
-            minus: super::operators::minus(),
+            minus: crate::sql::operators::minus(),
         }
     }
 
@@ -326,8 +222,8 @@ fn alternatives(exprs: Vec<Expr>, schema: &DFSchema, what: &str) -> SqlResult<Ve
         .into_iter()
         .zip(&kinds)
         .map(|(expr, kind)| match &other {
-            Some(other) if text(kind) && written(&expr) => Ok(cast(expr, other.clone())),
-            Some(other) if text(kind) => Err(mismatch(what, other, kind)),
+            Some(other) if kind.is_string() && written(&expr) => Ok(cast(expr, other.clone())),
+            Some(other) if kind.is_string() => Err(mismatch(what, other, kind)),
             _ if doubles => Ok(doubled(expr, kind)),
             _ => Ok(expr),
         })
@@ -407,7 +303,7 @@ fn union(union: Union) -> Result<LogicalPlan> {
                 field.map_or(DataType::Null, |field| field.data_type().clone())
             };
             let kinds: Vec<DataType> = union.inputs.iter().map(column).collect();
-            let texts = kinds.iter().find(|kind| text(kind));
+            let texts = kinds.iter().find(|kind| kind.is_string());
             match (texts, kinds.iter().find(|kind| takes(kind))) {
                 (Some(one), Some(other)) => Err(mismatch("UNION", one, other).into()),
                 _ => Ok(mixed(&kinds)),
@@ -455,13 +351,9 @@ fn takes(kind: &DataType) -> bool {
         )
 }
 
-fn text(kind: &DataType) -> bool {
-    matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
-}
-
 fn comparable(left: &DataType, right: &DataType, operator: &str) -> SqlResult<()> {
-    let apart = (text(left) && takes(right))
-        || (takes(left) && text(right))
+    let apart = (left.is_string() && takes(right))
+        || (takes(left) && right.is_string())
         || (left.is_numeric() && (right.is_temporal() || *right == DataType::Boolean))
         || (right.is_numeric() && (left.is_temporal() || *left == DataType::Boolean));
     if !apart {
@@ -509,104 +401,5 @@ impl AnalyzerRule for Comparisons {
             })
         })?;
         Ok(done.data)
-    }
-}
-
-fn measure(of: Of) -> Arc<ScalarUDF> {
-    let signature = Signature::user_defined(Volatility::Immutable);
-    Arc::new(ScalarUDF::from(Length { of, signature }))
-}
-
-/// `octet_length`, of texts and of bytes.
-pub(super) fn octet_length() -> Arc<ScalarUDF> {
-    measure(Of::Bytes)
-}
-
-/// What is measured.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Of {
-    /// How long an interval is in microseconds, months of thirty days: what intervals are ordered by.
-    Interval,
-    /// How many bytes there are.
-    Bytes,
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Length {
-    of: Of,
-    signature: Signature,
-}
-
-impl Length {
-    fn measure(&self, array: &ArrayRef) -> Result<ArrayRef> {
-        if self.of == Of::Bytes {
-            let lengths = length(array)?;
-            return Ok(arrow::compute::cast(&lengths, &DataType::Int32)?);
-        }
-        let lengths: Decimal128Array = array
-            .as_primitive::<IntervalMonthDayNanoType>()
-            .iter()
-            .map(|interval| {
-                interval.map(|interval| {
-                    let days = i128::from(interval.months) * 30 + i128::from(interval.days);
-                    days * 86_400_000_000 + i128::from(interval.nanoseconds / 1000)
-                })
-            })
-            .collect();
-        Ok(Arc::new(lengths.with_precision_and_scale(38, 0)?))
-    }
-}
-
-impl ScalarUDFImpl for Length {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn name(&self) -> &str {
-        match self.of {
-            Of::Interval => "interval_length",
-            Of::Bytes => "octet_length",
-        }
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        let undefined = || {
-            let shown: Vec<String> = arg_types.iter().map(type_name).collect();
-            SqlError::new(
-                SqlState::UndefinedFunction,
-                format!("function {}({}) does not exist", self.name(), shown.join(", ")),
-            )
-        };
-        let [one] = arg_types else { return Err(undefined().into()) };
-        Ok(vec![match (self.of, one) {
-            (Of::Interval, _) => one.clone(),
-            (Of::Bytes, DataType::Binary | DataType::LargeBinary) => one.clone(),
-            (Of::Bytes, DataType::BinaryView) => DataType::Binary,
-            (Of::Bytes, kind) if text(kind) || *kind == DataType::Null => DataType::Utf8,
-            _ => return Err(undefined().into()),
-        }])
-    }
-
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(match self.of {
-            Of::Interval => DataType::Decimal128(38, 0),
-            Of::Bytes => DataType::Int32,
-        })
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let wanted = args.return_type().clone();
-        Ok(match args.args.into_iter().next() {
-            Some(ColumnarValue::Array(array)) => ColumnarValue::Array(self.measure(&array)?),
-            Some(ColumnarValue::Scalar(scalar)) => {
-                let lengths = self.measure(&scalar.to_array()?)?;
-                ColumnarValue::Scalar(ScalarValue::try_from_array(&lengths, 0)?)
-            }
-            None => ColumnarValue::Scalar(ScalarValue::try_from(&wanted)?),
-        })
     }
 }
