@@ -45,6 +45,7 @@ pub mod syntax;
 mod system;
 mod tables;
 mod temp;
+mod templates;
 mod transaction;
 mod types;
 mod versions;

@@ -22,7 +22,9 @@ use super::comparisons::Comparisons;
 use super::constant_groups::ConstantGroups;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
-use super::{aggregates, arrays, comparisons, extract, extremes, numeric, rounding, zones};
+use super::{
+    aggregates, arrays, comparisons, extract, extremes, numeric, rounding, templates, zones,
+};
 
 /// The rules, those that need the types as they were written before the one that settles types.
 pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
@@ -160,6 +162,9 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     };
     state.register_udaf(named(var_samp_udaf(), "variance"))?;
     state.register_udaf(named(bool_and_udaf(), "every"))?;
+    for function in templates::functions() {
+        state.register_udf(function)?;
+    }
     state.register_udf(extract::date_part())?;
     state.register_udf(zones::timezone())?;
     state.register_udf(arrays::has_null())?;
@@ -174,6 +179,11 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     let remove = datafusion::functions_nested::remove::array_remove_all_udf();
     let remove = remove.as_ref().clone().with_aliases(["array_remove", "list_remove"]);
     state.register_udf(Arc::new(remove))?;
+    let replace = datafusion::functions_nested::replace::array_replace_all_udf();
+    let replace = replace.as_ref().clone().with_aliases(["array_replace", "list_replace"]);
+    state.register_udf(Arc::new(replace))?;
+    let ceil = datafusion::functions::math::ceil();
+    state.register_udf(Arc::new(ceil.as_ref().clone().with_aliases(["ceiling"])))?;
     let signum = datafusion::functions::math::signum();
     state.register_udf(Arc::new(signum.as_ref().clone().with_aliases(["sign"])))?;
     Ok(())

@@ -3,6 +3,7 @@
 //!
 //! The planner would compare numbers and texts as texts, where `9 > 10`.
 
+mod calls;
 mod measure;
 mod not_in;
 
@@ -156,7 +157,7 @@ impl Comparisons {
                 return Err(SqlError::unsupported(format_args!("{name}() of bytea")).into());
             }
         }
-        Ok(Transformed::no(Expr::ScalarFunction(ScalarFunction { func, args })))
+        calls::call(ScalarFunction { func, args }, schema).map(Transformed::yes)
     }
 
     /// Two expressions that are compared.
