@@ -79,6 +79,24 @@ async fn the_door_for_postgresql_answers_them() {
     check(&failures);
 }
 
+/// Files about what a session keeps from one statement to the next; over Flight each has its own.
+const OF_SESSIONS: [&str; 5] = ["settings", "names", "branches", "prepared", "cursors"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_door_for_flight_answers_them() {
+    let mut failures = Vec::new();
+    for file in [files("postgres"), files("nunatak")].concat() {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        if OF_SESSIONS.contains(&name) {
+            continue;
+        }
+        let lake = Lake::new().await;
+        let address = lake.listen_flight().await;
+        run(|| Connection::flight(address), &file, &mut failures).await;
+    }
+    check(&failures);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn postgresql_answers_plain_sql_the_same() {
     let postgres = Postgres::start();

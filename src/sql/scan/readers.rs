@@ -1,4 +1,5 @@
-//! How bytes of Parquet files are fetched, and footers without what is not Iceberg's.
+//! How bytes of Parquet files are fetched, errors with the names of files, and footers without what is not
+//! Iceberg's.
 //!
 //! Writers that use Arrow leave its schema in the footer. Iceberg's types follow from Parquet's own; the
 //! other schema could contradict them, and its parser ends the thread if a byte of it is damaged.
@@ -15,12 +16,14 @@ use datafusion::error::Result;
 use datafusion::parquet::arrow::ARROW_SCHEMA_META_KEY;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
-use datafusion::parquet::errors::Result as ParquetResult;
+use datafusion::parquet::errors::{ParquetError, Result as ParquetResult};
 use datafusion::parquet::file::metadata::{FileMetaData, ParquetMetaData};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use object_store::ObjectStore;
+
+use crate::sql::error::{SqlError, SqlState};
 
 /// Makes readers for the files of one store.
 #[derive(Debug)]
@@ -40,31 +43,58 @@ impl ParquetFileReaderFactory for Readers {
         hint: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
-        Ok(Box::new(Reader(self.0.create_reader(partition, file, hint, metrics)?)))
+        let path = file.object_meta.location.to_string();
+        Ok(Box::new(Reader { inner: self.0.create_reader(partition, file, hint, metrics)?, path }))
     }
 }
 
-struct Reader(Box<dyn AsyncFileReader + Send>);
+struct Reader {
+    inner: Box<dyn AsyncFileReader + Send>,
+    path: String,
+}
 
 impl AsyncFileReader for Reader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        self.0.get_bytes(range)
+        let Self { inner, path } = self;
+        let read = inner.get_bytes(range);
+        async move { read.await.map_err(|error| named(path, &error)) }.boxed()
     }
 
     fn get_byte_ranges(
         &mut self,
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
-        self.0.get_byte_ranges(ranges)
+        let Self { inner, path } = self;
+        let read = inner.get_byte_ranges(ranges);
+        async move { read.await.map_err(|error| named(path, &error)) }.boxed()
     }
 
     fn get_metadata<'a>(
         &'a mut self,
         options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
-        let found = self.0.get_metadata(options);
-        async move { Ok(without_arrow_schema(found.await?)) }.boxed()
+        let Self { inner, path } = self;
+        let found = inner.get_metadata(options);
+        async move {
+            let found = found.await.map_err(|error| named(path, &error))?;
+            Ok(without_arrow_schema(found))
+        }
+        .boxed()
     }
+}
+
+/// An error that says which file it is about. A store that does not answer is no damage.
+fn named(path: &str, error: &ParquetError) -> ParquetError {
+    let of_the_store = match error {
+        ParquetError::External(inner) => inner.downcast_ref::<object_store::Error>(),
+        _ => None,
+    };
+    let state = match of_the_store {
+        None | Some(object_store::Error::NotFound { .. }) => SqlState::DataCorrupted,
+        Some(_) => SqlState::CannotConnectNow,
+    };
+    let message = format!("the data file {path} cannot be read: {error}");
+    ParquetError::External(Box::new(SqlError::new(state, message)))
 }
 
 fn without_arrow_schema(footer: Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {
