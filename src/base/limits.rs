@@ -182,6 +182,9 @@ pub const SQL_CURSORS_MAX: usize = 100;
 pub const SQL_CURSOR_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Statements that one session prepares by `PREPARE`.
 pub const SQL_PREPARED_MAX: usize = 10_000;
+/// Bytes of the values that a function such as `repeat` makes for one batch of rows; PostgreSQL's own bound for
+/// one of them.
+pub const SQL_GROWTH_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// What one statement says beside its answer; the rest is left out.
 pub const SQL_NOTICES_MAX: usize = 100;
 /// Commits that one statement lists.

@@ -84,6 +84,8 @@ pub enum SqlState {
     InvalidCursorName,
     /// The cursor is there already.
     DuplicateCursor,
+    /// A cursor that cannot be what it is declared to be.
+    InvalidCursorDefinition,
     /// No such prepared statement.
     InvalidStatementName,
     /// The prepared statement is there already.
@@ -152,6 +154,7 @@ impl SqlState {
             Self::InvalidSavepoint => "3B001",
             Self::InvalidCursorName => "34000",
             Self::DuplicateCursor => "42P03",
+            Self::InvalidCursorDefinition => "42P11",
             Self::InvalidStatementName => "26000",
             Self::DuplicateStatement => "42P05",
             Self::NotInPrerequisiteState => "55000",

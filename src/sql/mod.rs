@@ -19,6 +19,7 @@ pub mod error;
 mod extract;
 mod extremes;
 mod functions;
+mod growth;
 mod headings;
 mod kept;
 mod made;

@@ -21,7 +21,7 @@ use super::casts::Casts;
 use super::comparisons::Comparisons;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
-use super::{aggregates, arrays, comparisons, extract, extremes, numeric, rounding, zones};
+use super::{aggregates, arrays, comparisons, extract, extremes, growth, numeric, rounding, zones};
 
 /// The rules, those that need the types as they were written before the one that settles types.
 pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
@@ -154,6 +154,9 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     };
     state.register_udaf(named(var_samp_udaf(), "variance"))?;
     state.register_udaf(named(bool_and_udaf(), "every"))?;
+    for function in growth::functions() {
+        state.register_udf(function)?;
+    }
     state.register_udf(extract::date_part())?;
     state.register_udf(zones::timezone())?;
     state.register_udf(arrays::has_null())?;

@@ -146,6 +146,10 @@ fn cut_off_anywhere_nothing_breaks() {
         "CREATE BRANCH IF NOT EXISTS ingest/2026-11 FROM main@{2026-11-20T08:00:00Z}~2; SHOW DIFF a b",
         "COMMENT ON COLUMN a.b.c IS $dbt$it's$dbt$; COPY t (a, b) FROM STDIN WITH (FORMAT csv); COMMIT",
         "CREATE TABLE IF NOT EXISTS n (a int NOT NULL PRIMARY KEY, b numeric(10, 2)[] DEFAULT ARRAY[1]);",
+        "DECLARE \"C\" BINARY INSENSITIVE NO SCROLL CURSOR WITH HOLD FOR SELECT * FROM t AT TAG x; FETCH \
+         BACKWARD -12 FROM c; MOVE ABSOLUTE 3 IN c; FETCH RELATIVE +1 c; FETCH FORWARD ALL FROM c; CLOSE ALL",
+        "PREPARE p (int, numeric(10, 2)[], timestamp with time zone) AS INSERT INTO t VALUES ($1, $2, $3); \
+         EXECUTE p (1, (SELECT 2), now()); EXECUTE p; DEALLOCATE PREPARE p; DEALLOCATE ALL; DISCARD ALL",
         "ALTER TABLE a ADD COLUMN b int, DROP COLUMN c; DROP TABLE IF EXISTS a, b CASCADE; TRUNCATE a",
     ];
     for sql in cut {

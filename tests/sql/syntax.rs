@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 use nunatak::sql::error::{SqlError, SqlState};
 use nunatak::sql::syntax::at::{self, At, AtKind, SEPARATOR};
 use nunatak::sql::syntax::copy::{Copy, CopyWhat};
+use nunatak::sql::syntax::named::{Declare, NamedStatement};
 use nunatak::sql::syntax::own::OwnStatement;
 use nunatak::sql::syntax::parse;
 use nunatak::sql::syntax::statement::{Body, Parsed, VersionStatement};
@@ -29,6 +30,10 @@ fn tables(sql: &str) -> Vec<String> {
         Body::Version(other) => vec![format!("{other:?}")],
         Body::Own(own) => match *own {
             OwnStatement::Copy(Copy { what: CopyWhat::Query(query), .. }) => sources(&query),
+            OwnStatement::Named(
+                NamedStatement::Declare(Declare { query: inner, .. })
+                | NamedStatement::Prepare { statement: inner, .. },
+            ) => tables(&inner.text),
             other => vec![format!("{other:?}")],
         },
     }

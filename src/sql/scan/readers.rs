@@ -91,6 +91,10 @@ fn named(path: &str, error: &ParquetError) -> ParquetError {
     };
     let state = match of_the_store {
         None | Some(object_store::Error::NotFound { .. }) => SqlState::DataCorrupted,
+        // The file is shorter than it says or than the table's metadata says.
+        Some(other) if other.to_string().to_lowercase().contains("range") => {
+            SqlState::DataCorrupted
+        }
         Some(_) => SqlState::CannotConnectNow,
     };
     let message = format!("the data file {path} cannot be read: {error}");

@@ -10,7 +10,7 @@ use super::own::ident;
 use super::parse::{statement, types};
 use super::statement::{Body, Parsed};
 use super::words::Cursor;
-use crate::sql::error::{SqlError, SqlResult};
+use crate::sql::error::{SqlError, SqlResult, SqlState};
 
 /// Such a statement.
 #[derive(Clone, PartialEq, Debug)]
@@ -132,7 +132,10 @@ fn declare(cursor: &mut Cursor<'_>) -> SqlResult<NamedStatement> {
         if scroll.is_some_and(|before| before != wanted) {
             return Err(SqlError {
                 position: Some(position),
-                ..SqlError::syntax("syntax error: cannot specify both SCROLL and NO SCROLL")
+                ..SqlError::new(
+                    SqlState::InvalidCursorDefinition,
+                    "cannot specify both SCROLL and NO SCROLL",
+                )
             });
         }
         scroll = Some(wanted);

@@ -60,6 +60,7 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::NoActiveTransaction
         | SqlState::InvalidSavepoint
         | SqlState::InvalidCursorName
+        | SqlState::InvalidCursorDefinition
         | SqlState::InvalidStatementName
         | SqlState::NotInPrerequisiteState
         | SqlState::InFailedTransaction => ErrorKind::InvalidInput,

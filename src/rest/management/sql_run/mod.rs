@@ -203,7 +203,7 @@ async fn run(
             while let Some(batch) = rows.next().await {
                 writer.batch(&batch?)?;
             }
-            writer.end()
+            writer.end(statement)
         }
     }
 }
