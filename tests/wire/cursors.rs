@@ -133,3 +133,31 @@ async fn statements_prepared_by_messages_are_deallocated_by_statements() {
     raw.until_ready().await;
     assert_eq!(code(raw.until_ready().await.0.first().unwrap()), "26000");
 }
+
+/// As JDBC reads with a fetch size: a portal that is resumed, with other statements in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn portals_of_real_queries_are_resumed() {
+    let (_lake, server) = server().await;
+    let mut client = server.client().await;
+    client
+        .simple_query("INSERT INTO t SELECT x, 'old' FROM generate_series(1, 30000) g(x)")
+        .await
+        .unwrap();
+    let transaction = client.transaction().await.unwrap();
+    let query = transaction.prepare("SELECT id, s FROM t WHERE id > $1 ORDER BY id").await.unwrap();
+    let portal = transaction.bind(&query, &[&100_i32]).await.unwrap();
+    let mut seen = Vec::new();
+    loop {
+        let rows = transaction.query_portal(&portal, 7000).await.unwrap();
+        if rows.is_empty() {
+            break;
+        }
+        assert!(rows.iter().all(|row| row.get::<_, &str>(1) == "old"));
+        seen.extend(rows.iter().map(|row| row.get::<_, i32>(0)));
+        transaction.execute("UPDATE t SET s = 'new', id = id + 1", &[]).await.unwrap();
+    }
+    assert_eq!(seen, (101..=30000).collect::<Vec<_>>());
+    let new = transaction.query_one("SELECT min(id), max(s) FROM t", &[]).await.unwrap();
+    assert_eq!((new.get::<_, i32>(0), new.get::<_, &str>(1)), (6, "new"));
+    transaction.rollback().await.unwrap();
+}
