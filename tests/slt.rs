@@ -7,6 +7,8 @@
 
 #[path = "slt/engines.rs"]
 mod engines;
+#[path = "slt/flight.rs"]
+mod flight;
 #[path = "slt/lake.rs"]
 mod lake;
 #[path = "differential/postgres.rs"]
@@ -91,7 +93,7 @@ async fn the_door_for_flight_answers_them() {
             continue;
         }
         let lake = Lake::new().await;
-        let address = lake.listen_flight().await;
+        let address = flight::listen(&lake).await;
         run(|| Connection::flight(address), &file, &mut failures).await;
     }
     check(&failures);

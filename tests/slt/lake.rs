@@ -10,14 +10,12 @@ use nunatak::base::name::WarehouseName;
 use nunatak::catalog::files::TableFiles;
 use nunatak::catalog::warehouses::NewWarehouse;
 use nunatak::catalog::{Catalog, CatalogOptions, OpContext};
-use nunatak::flight::door as flight;
 use nunatak::iceberg::cache::MetadataCache;
 use nunatak::iceberg::io::Files;
 use nunatak::pgwire::door::Door;
-use nunatak::server::{listen_flight, listen_pg};
+use nunatak::server::listen_pg;
 use nunatak::sql::engine::Engine;
 use nunatak::store::memory::MemoryStore;
-use nunatak::telemetry::metrics::Metrics;
 use tokio::net::TcpListener;
 
 pub(crate) struct Lake {
@@ -57,24 +55,6 @@ impl Lake {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(listen_pg::serve(listener, Arc::new(door), std::future::pending::<()>()));
-        address
-    }
-
-    /// Opens the door of Flight SQL; it stays open as long as the runtime.
-    pub(crate) async fn listen_flight(&self) -> SocketAddr {
-        let metrics = Arc::new(Metrics::new().unwrap());
-        let start = Timestamp::parse("2026-11-21T08:00:00Z").unwrap();
-        let door = flight::Door::new(flight::Parts {
-            database: self.engine.databases(),
-            default_database: self.engine.default_database().to_owned(),
-            clock: Arc::new(ManualClock::new(start)),
-            entropy: Arc::new(SeededEntropy::new(11)),
-            metrics: Arc::clone(&metrics),
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let forever = std::future::pending::<()>();
-        tokio::spawn(listen_flight::serve(listener, door, metrics, forever));
         address
     }
 }

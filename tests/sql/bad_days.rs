@@ -7,6 +7,7 @@ use nunatak::base::limits::SERVER_STACK_BYTES;
 use nunatak::sql::engine::Engine;
 use nunatak::sql::error::SqlState;
 use nunatak::sql::outcome::Outcome;
+use nunatak::sql::session::Session;
 
 use crate::console::{Sql, fails, ok, run};
 
@@ -112,10 +113,6 @@ async fn what_needs_more_memory_goes_to_disk_or_fails() {
     let sorted = "SELECT count(*), sum(CASE WHEN s >= before THEN 0 ELSE 1 END) FROM \
                   (SELECT s, lag(s) OVER (ORDER BY s) AS before FROM t) o";
     assert_eq!(ok(&mut session, sorted).await, "500000 1");
-    let either = async |session: &mut _, text: &str, expected: &str| match run(session, text).await {
-        Ok(answer) => assert_eq!(answer, expected, "{text}"),
-        Err(error) => assert_eq!(error.state, SqlState::OutOfMemory, "{text}: {error:?}"),
-    };
     // Groups are put on disk where the engine can.
     let grouped = "SELECT count(*), sum(n) FROM (SELECT s, count(*) AS n FROM t GROUP BY s) g";
     either(&mut session, grouped, "500000 500000").await;
@@ -129,6 +126,14 @@ async fn what_needs_more_memory_goes_to_disk_or_fails() {
     let error = fails(&mut session, "CREATE TEMP TABLE u AS SELECT * FROM t").await;
     assert_eq!(error.state, SqlState::OutOfMemory, "{error:?}");
     released(&engine).await;
+}
+
+/// Runs a query that may need more memory than there is.
+async fn either(session: &mut Session, text: &str, expected: &str) {
+    match run(session, text).await {
+        Ok(answer) => assert_eq!(answer, expected, "{text}"),
+        Err(error) => assert_eq!(error.state, SqlState::OutOfMemory, "{text}: {error:?}"),
+    }
 }
 
 /// Waits until nothing holds memory any more.
