@@ -113,7 +113,8 @@ pub trait Connection: Send {
     }
 
     /// Begins a group of statements that are carried out together or not at all, unless a transaction is
-    /// open; for a message of several statements, before each of them.
+    /// open; for a message of several statements, or several messages that belong together, before each of
+    /// them.
     fn begin_group(&mut self);
 
     /// Commits the group, if one is open.
