@@ -11,6 +11,8 @@ mod cursors;
 mod prepared;
 mod reader;
 
+use std::sync::Arc;
+
 use arrow::datatypes::DataType;
 
 pub(super) use self::cursors::{About, Cursors};
@@ -59,7 +61,7 @@ pub(super) async fn describe(
         }
         NamedStatement::Fetch { cursor, .. } => {
             // One that is not there is an error of the execution, as in PostgreSQL.
-            let columns = session.cursors.get(cursor).map(|cursor| cursor.columns().clone());
+            let columns = session.cursors.get(cursor).map(|cursor| Arc::clone(cursor.columns()));
             Ok(Description { parameters: Vec::new(), columns })
         }
         NamedStatement::Execute { name, arguments } => {

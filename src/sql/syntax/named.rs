@@ -300,7 +300,7 @@ fn execute(cursor: &mut Cursor<'_>) -> SqlResult<NamedStatement> {
     if cursor.is_end() {
         return Ok(NamedStatement::Execute { name, arguments: Vec::new() });
     }
-    if !cursor.peek().is_some_and(|lexeme| lexeme.token == Token::LParen) {
+    if cursor.peek().is_none_or(|lexeme| lexeme.token != Token::LParen) {
         return Err(cursor.expected("'('"));
     }
     match statement(cursor.text, cursor.between(whole, usize::MAX))? {
