@@ -11,11 +11,12 @@ use nunatak::sql::session::Session;
 
 use crate::console::{Sql, fails, ok, run};
 
-/// A runtime with stacks as the server's threads have them.
-fn as_in_the_server(test: impl Future<Output = ()>) {
+/// On a thread with a stack as the server's have.
+fn as_in_the_server(test: impl Future<Output = ()> + Send + 'static) {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).thread_stack_size(SERVER_STACK_BYTES).enable_all();
-    runtime.build().unwrap().block_on(test);
+    let runtime = runtime.build().unwrap();
+    runtime.block_on(runtime.spawn(test)).unwrap();
 }
 
 #[test]
