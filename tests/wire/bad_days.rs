@@ -101,7 +101,7 @@ async fn lengths_that_lie_end_one_connection() {
     // One byte over the limit.
     let over = u32::try_from(nunatak::base::limits::PG_MESSAGE_BYTES_MAX + 1).unwrap();
     let mut raw = Raw::session(&place.server).await;
-    raw.send(&[&[b'Q'], &over.to_be_bytes()[..]].concat()).await;
+    raw.send(&[&b"Q"[..], &over.to_be_bytes()].concat()).await;
     assert_eq!(code(&raw.next().await.unwrap()), "08P01");
     assert!(raw.next().await.is_none());
     // A Close that claims to be endless holds up nothing and keeps no memory.
