@@ -117,7 +117,7 @@ impl Flight {
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Failure> {
         let end = match (sql.trim().to_ascii_uppercase().as_str(), &self.transaction) {
             ("BEGIN", None) => {
-                let begun = self.client.begin_transaction().await.map_err(FlightError::from)?;
+                let begun = self.client.begin_transaction().await?;
                 self.transaction = Some(begun);
                 return Ok(DBOutput::StatementComplete(0));
             }
@@ -128,12 +128,10 @@ impl Flight {
         if let Some(end) = end
             && let Some(transaction) = self.transaction.take()
         {
-            let ended = self.client.end_transaction(transaction, end).await;
-            ended.map_err(FlightError::from)?;
+            self.client.end_transaction(transaction, end).await?;
             return Ok(DBOutput::StatementComplete(0));
         }
-        let info = self.client.execute(sql.to_owned(), self.transaction.clone()).await;
-        let info = info.map_err(FlightError::from)?;
+        let info = self.client.execute(sql.to_owned(), self.transaction.clone()).await?;
         if info.endpoint.is_empty() {
             let count = u64::try_from(info.total_records).unwrap_or_default();
             return Ok(DBOutput::StatementComplete(count));
@@ -141,7 +139,7 @@ impl Flight {
         let mut columns = 0;
         let mut rows = Vec::new();
         for ticket in info.endpoint.into_iter().filter_map(|endpoint| endpoint.ticket) {
-            let mut stream = self.client.do_get(ticket).await.map_err(FlightError::from)?;
+            let mut stream = self.client.do_get(ticket).await?;
             while let Some(batch) = stream.try_next().await? {
                 rows.extend(text::rows(&batch));
             }
