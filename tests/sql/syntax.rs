@@ -58,7 +58,15 @@ fn sources(statement: &ast::Statement) -> Vec<String> {
                     write!(text, "@{}:{}", at.kind.word(), at.value).unwrap();
                 }
                 if let Some(alias) = alias {
-                    write!(text, " {}", alias.name).unwrap();
+                    // Not as the parser shows it: that takes two quotes in a name for one.
+                    let shown = match alias.name.quote_style {
+                        Some(quote) => {
+                            let value = alias.name.value.replace(quote, &format!("{quote}{quote}"));
+                            format!("{quote}{value}{quote}")
+                        }
+                        None => alias.name.value.clone(),
+                    };
+                    write!(text, " {shown}").unwrap();
                 }
                 self.0.push(text);
             }
