@@ -7,6 +7,8 @@
 
 #[path = "slt/engines.rs"]
 mod engines;
+#[path = "slt/flight.rs"]
+mod flight;
 #[path = "slt/lake.rs"]
 mod lake;
 #[path = "differential/postgres.rs"]
@@ -75,6 +77,24 @@ async fn the_door_for_postgresql_answers_them() {
         config.host("127.0.0.1").port(address.port()).user("ann").dbname("lake");
         let connect = || Connection::wire(&config, "nunatak");
         run(connect, &file, &mut failures).await;
+    }
+    check(&failures);
+}
+
+/// Files about what a session keeps from one statement to the next; over Flight each has its own.
+const OF_SESSIONS: [&str; 5] = ["settings", "names", "branches", "prepared", "cursors"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_door_for_flight_answers_them() {
+    let mut failures = Vec::new();
+    for file in [files("postgres"), files("nunatak")].concat() {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        if OF_SESSIONS.contains(&name) {
+            continue;
+        }
+        let lake = Lake::new().await;
+        let address = flight::listen(&lake).await;
+        run(|| Connection::flight(address), &file, &mut failures).await;
     }
     check(&failures);
 }

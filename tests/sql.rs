@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "sql/bad_days.rs"]
+mod bad_days;
 #[path = "sql/changes.rs"]
 mod changes;
 #[path = "sql/console.rs"]
 mod console;
 #[path = "sql/copy.rs"]
 mod copy;
+#[path = "sql/cursors.rs"]
+mod cursors;
 #[path = "sql/ddl.rs"]
 mod ddl;
 #[path = "sql/ddl_alter.rs"]

@@ -3,8 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "wire/bad_days.rs"]
+mod bad_days;
 #[path = "wire/copy.rs"]
 mod copy;
+#[path = "wire/cursors.rs"]
+mod cursors;
 #[path = "wire/database.rs"]
 mod database;
 #[path = "wire/extended.rs"]
@@ -12,6 +16,8 @@ mod extended;
 #[expect(dead_code, reason = "tests of SQL use the rest of it")]
 #[path = "sql/lake.rs"]
 mod lake;
+#[path = "wire/pipeline.rs"]
+mod pipeline;
 #[path = "wire/raw.rs"]
 mod raw;
 #[path = "wire/server.rs"]

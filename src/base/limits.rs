@@ -178,6 +178,15 @@ pub const SQL_OIDS_MAX: usize = 200_000;
 pub const SQL_METADATA_AT_ONCE: usize = 16;
 /// Bytes of the temporary tables of one session; they are in memory, as a part of what all queries share.
 pub const SQL_TEMPORARY_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Cursors of one session: each is a query that waits in the middle.
+pub const SQL_CURSORS_MAX: usize = 100;
+/// Bytes of rows that a cursor keeps so that it can go backwards; a part of what all queries share.
+pub const SQL_CURSOR_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Statements that one session prepares by `PREPARE`.
+pub const SQL_PREPARED_MAX: usize = 10_000;
+/// Bytes of the values that a function such as `repeat` makes for one batch of rows; PostgreSQL's own bound for
+/// one of them.
+pub const SQL_GROWTH_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// What one statement says beside its answer; the rest is left out.
 pub const SQL_NOTICES_MAX: usize = 100;
 /// Commits that one statement lists.

@@ -23,7 +23,8 @@ use crate::sql::syntax::statement::Parsed;
 const UNKNOWN: i64 = -1;
 
 /// Tags of statements that change only their session.
-const OF_THE_SESSION: &[&str] = &["SET", "RESET", "USE", "BEGIN"];
+const OF_THE_SESSION: &[&str] =
+    &["SET", "RESET", "USE", "BEGIN", "DECLARE CURSOR", "PREPARE", "DEALLOCATE ALL"];
 
 /// Where a statement runs.
 pub(super) enum Place {

@@ -20,7 +20,7 @@ use super::error::{WireError, WireResult, code};
 use super::extended::{Portal, Prepared};
 use super::input::{Frame, Input, NoMessage};
 use super::output::Output;
-use super::request::Request;
+use super::request::{Format, Request};
 use super::rows::{Columns, Cursor};
 use crate::sql::door::{Cancel, Connection};
 use crate::sql::error::SqlError;
@@ -126,7 +126,10 @@ impl Conversation {
                 Err(Trouble::Error(error)) => return last_words(&mut self.output, &error).await,
             }
             next = match self.frame(&mut stopping).await {
-                Ok(frame) => self.message(frame).await,
+                Ok(frame) => match self.is_one_of_several(&frame, &mut stopping).await {
+                    Ok(several) => self.message(frame, several).await,
+                    Err(gone) => Err(gone),
+                },
                 Err(NoMessage::Gone) => Err(Trouble::Gone),
                 Err(NoMessage::Broken(error)) => Err(error.into()),
             };
@@ -145,6 +148,34 @@ impl Conversation {
         }
     }
 
+    /// Whether a statement that is to be executed is followed by more before the next `Sync`: then all of them
+    /// are carried out together or not at all. One that stands alone needs no transaction around it.
+    async fn is_one_of_several(
+        &mut self,
+        frame: &Frame,
+        stopping: &mut watch::Receiver<bool>,
+    ) -> Result<bool, Trouble> {
+        let open = self.session.transaction() != TransactionStatus::Idle;
+        if frame.kind != b'E' || self.skipping || open {
+            return Ok(false);
+        }
+        loop {
+            match self.input.next_is_sync() {
+                Some(sync) => return Ok(!sync),
+                None => self.output.flush().await?,
+            }
+            tokio::select! {
+                biased;
+                more = self.input.more() => match more {
+                    Ok(()) => {}
+                    Err(NoMessage::Gone) => return Err(Trouble::Gone),
+                    Err(NoMessage::Broken(error)) => return Err(error.into()),
+                },
+                () = stop(stopping) => return Err(stopped().into()),
+            }
+        }
+    }
+
     async fn greet(&mut self) -> Result<Next, Trouble> {
         self.output.put(&Answer::Authentication(Authentication::Ok))?;
         self.report()?;
@@ -155,13 +186,13 @@ impl Conversation {
     }
 
     /// Answers one message. An error that is not fatal has been told when this returns.
-    async fn message(&mut self, frame: Frame) -> Result<Next, Trouble> {
+    async fn message(&mut self, frame: Frame, several: bool) -> Result<Next, Trouble> {
         let extended = Request::is_extended(frame.kind);
         if self.skipping && !matches!(frame.kind, b'S' | b'X') {
             return Ok(Next::Message);
         }
         self.at_rest = false;
-        let done = AssertUnwindSafe(self.answer(frame)).catch_unwind().await;
+        let done = AssertUnwindSafe(self.answer(frame, several)).catch_unwind().await;
         self.key.running.end();
         let error = match done {
             Ok(Err(Trouble::Error(error))) if !error.fatal => error,
@@ -179,17 +210,23 @@ impl Conversation {
         Ok(Next::Message)
     }
 
-    async fn answer(&mut self, frame: Frame) -> Result<Next, Trouble> {
+    async fn answer(&mut self, frame: Frame, several: bool) -> Result<Next, Trouble> {
         match Request::read(frame)? {
             Request::Query(text) => self.query(&text).await?,
             Request::Parse { name, text, types } => self.parse(name, &text, types).await?,
             Request::Bind(bind) => self.bind(bind)?,
             Request::Describe(target) => self.describe(&target)?,
-            Request::Execute { portal, rows } => self.execute_portal(portal, rows).await?,
+            Request::Execute { portal, rows } => {
+                if several {
+                    self.session.begin_group();
+                }
+                self.execute_portal(portal, rows).await?;
+            }
             Request::Close(target) => self.close(&target)?,
             Request::Flush => self.output.flush().await?,
             Request::Sync => {
                 self.skipping = false;
+                self.session.end_group().await?;
                 self.ready().await?;
             }
             Request::Terminate => return Ok(Next::End),
@@ -222,17 +259,39 @@ impl Conversation {
             match self.execute(&statement, &[], &cancel).await? {
                 Outcome::Done { tag } => self.complete(tag)?,
                 Outcome::Rows { columns, rows } => {
-                    let columns = Columns::new(&columns, &[])?;
+                    let columns = Columns::new(&columns, self.simple_formats(&statement))?;
                     self.output.put(&Answer::RowDescription(columns.description()))?;
                     let mut cursor = Cursor::new(columns, rows, self.session.as_ref());
                     let sent = self.send_rows(&mut cursor, 0, &cancel).await?.rows;
-                    self.complete(format!("SELECT {sent}"))?;
+                    self.complete(statement.tag(sent))?;
                 }
             }
         }
         self.session.end_group().await?;
         self.key.running.end();
         self.ready().await
+    }
+
+    /// How the simple protocol sends rows: in text, unless they are of a cursor that says otherwise.
+    fn simple_formats(&self, statement: &Parsed) -> &'static [Format] {
+        let cursor = statement.fetched().and_then(|name| self.session.cursor(name));
+        if cursor.is_some_and(|cursor| cursor.binary) { &[Format::Binary] } else { &[] }
+    }
+
+    /// Forgets statements that were prepared by messages, as `DEALLOCATE` asks. What is left of it to do,
+    /// the session does.
+    fn deallocate(&mut self, statement: &Parsed) -> bool {
+        if self.session.transaction() == TransactionStatus::Failed {
+            return false;
+        }
+        match statement.deallocated() {
+            Some(Some(name)) => !name.is_empty() && self.statements.remove(name).is_some(),
+            Some(None) => {
+                self.statements.retain(|name, _| name.is_empty());
+                false
+            }
+            None => false,
+        }
     }
 
     /// Runs a statement. When the client has gone it is canceled, and its end awaited.
@@ -244,6 +303,9 @@ impl Conversation {
     ) -> Result<Outcome, Trouble> {
         if cancel.is_canceled() {
             return Err(WireError::canceled().into());
+        }
+        if self.deallocate(statement) {
+            return Ok(Outcome::Done { tag: "DEALLOCATE".to_owned() });
         }
         let mut running = self.session.execute(statement, values, cancel.clone());
         tokio::select! {

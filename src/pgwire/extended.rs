@@ -53,6 +53,14 @@ struct Bound {
     formats: Vec<Format>,
 }
 
+impl Bound {
+    /// The command tag of its rows.
+    fn tag(&self, rows: u64) -> String {
+        let statement = self.prepared.statement.as_ref();
+        statement.map_or_else(|| format!("SELECT {rows}"), |statement| statement.tag(rows))
+    }
+}
+
 enum State {
     Bound(Vec<Value>),
     Open(Cursor),
@@ -109,13 +117,15 @@ impl Conversation {
     pub(super) fn bind(&mut self, bind: Bind) -> Result<(), Trouble> {
         let prepared = Arc::clone(self.prepared(&bind.statement)?);
         let values = values(&prepared, &bind)?;
-        let columns = match &prepared.columns {
-            Some(columns) => Some(Columns::new(columns, &bind.result_formats)?),
+        let columns = match self.columns(&prepared) {
+            Some(columns) => Some(Columns::new(&columns, &bind.result_formats)?),
             None => None,
         };
         if bind.portal.is_empty() {
             self.portals.remove("");
-        } else if self.portals.contains_key(&bind.portal) {
+        } else if self.portals.contains_key(&bind.portal)
+            || self.session.cursor(&bind.portal).is_some()
+        {
             return Err(WireError::new(
                 code::DUPLICATE_PORTAL,
                 format!("cursor \"{}\" already exists", bind.portal),
@@ -138,14 +148,19 @@ impl Conversation {
                 let prepared = Arc::clone(self.prepared(name)?);
                 let types = prepared.parameters.iter().map(|parameter| parameter.oid).collect();
                 self.output.put(&Answer::ParameterDescription(ParameterDescription::new(types)))?;
-                match &prepared.columns {
-                    Some(columns) => Some(Columns::new(columns, &[])?),
+                match self.columns(&prepared) {
+                    Some(columns) => Some(Columns::new(&columns, &[])?),
                     None => None,
                 }
             }
-            Target::Portal(name) => {
-                self.portals.get(name).ok_or_else(|| no_portal(name))?.bound.columns.clone()
-            }
+            Target::Portal(name) => match self.portals.get(name) {
+                Some(portal) => portal.bound.columns.clone(),
+                // A cursor that a statement declared is a portal, too.
+                None => {
+                    let cursor = self.session.cursor(name).ok_or_else(|| no_portal(name))?;
+                    Some(Columns::new(&cursor.columns, &[])?)
+                }
+            },
         };
         let answer = match columns {
             Some(columns) => Answer::RowDescription(columns.description()),
@@ -179,7 +194,7 @@ impl Conversation {
                 let limit = u64::try_from(rows).unwrap_or(u64::MAX);
                 let sent = self.send_rows(&mut cursor, limit, &cancel).await?;
                 if sent.ended {
-                    self.complete(format!("SELECT {}", sent.rows))?;
+                    self.complete(bound.tag(sent.rows))?;
                     State::Ended
                 } else {
                     self.output.put(&Answer::PortalSuspended(PortalSuspended::new()))?;
@@ -187,7 +202,7 @@ impl Conversation {
                 }
             }
             State::Ended => {
-                self.complete("SELECT 0".to_owned())?;
+                self.complete(bound.tag(0))?;
                 State::Ended
             }
             other => other,
@@ -242,10 +257,23 @@ impl Conversation {
     pub(super) fn close(&mut self, target: &Target) -> Result<(), Trouble> {
         match target {
             Target::Statement(name) => drop(self.statements.remove(name)),
-            Target::Portal(name) => drop(self.portals.remove(name)),
+            Target::Portal(name) => {
+                if self.portals.remove(name).is_none() {
+                    self.session.close_cursor(name);
+                }
+            }
         }
         self.output.put(&Answer::CloseComplete(CloseComplete::new()))?;
         Ok(())
+    }
+
+    /// The columns of a statement as they are now: a cursor of the same name may be another one since.
+    fn columns(&self, prepared: &Prepared) -> Option<SchemaRef> {
+        let fetched = prepared.statement.as_ref().and_then(|statement| statement.fetched());
+        match fetched {
+            Some(name) => self.session.cursor(name).map(|cursor| cursor.columns),
+            None => prepared.columns.clone(),
+        }
     }
 
     fn prepared(&self, name: &str) -> WireResult<&Arc<Prepared>> {

@@ -76,6 +76,19 @@ impl<R: AsyncRead + Unpin> Input<R> {
         std::future::pending::<()>().await;
     }
 
+    /// Whether the next message that does more than close something is `Sync`; `None` if it has not arrived.
+    pub(super) fn next_is_sync(&self) -> Option<bool> {
+        let mut at = 0_usize;
+        while at < PG_READ_AHEAD_BYTES {
+            match *self.buffer.get(at)? {
+                b'S' => return Some(true),
+                b'C' => at = at.saturating_add(1).saturating_add(length_at(&self.buffer, at + 1)?),
+                _ => break,
+            }
+        }
+        Some(false)
+    }
+
     fn buffered(&mut self) -> Result<Option<Frame>, NoMessage> {
         let Some(&kind) = self.buffer.first() else { return Ok(None) };
         if !KINDS.contains(&kind) {
@@ -95,7 +108,8 @@ impl<R: AsyncRead + Unpin> Input<R> {
         Ok(Some(Frame { kind, body: frame.freeze() }))
     }
 
-    async fn more(&mut self) -> Result<(), NoMessage> {
+    /// Waits until more has arrived. To drop the future loses nothing.
+    pub(super) async fn more(&mut self) -> Result<(), NoMessage> {
         self.buffer.reserve(8 * 1024);
         match self.from.read_buf(&mut self.buffer).await {
             Ok(0) => Err(NoMessage::Gone),

@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use async_trait::async_trait;
 
 use super::copy::{CopyData, CopyDirection, CopyOut};
-use super::door::{Cancel, Connection, Database, Ingest};
+use super::door::{Cancel, Connection, CursorShape, Database, Ingest};
 use super::engine::Engine;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
@@ -67,7 +67,7 @@ impl Connection for Session {
     ) -> SqlResult<Outcome> {
         // A statement that changes something is not ended half way: its commit may be on its way. What it
         // reads first is.
-        if Self::changes(statement) {
+        if self.changes(statement) {
             if cancel.is_canceled() {
                 return Err(canceled());
             }
@@ -151,6 +151,15 @@ impl Connection for Session {
 
     fn setting(&self, name: &str) -> Option<String> {
         Self::setting(self, name)
+    }
+
+    fn cursor(&self, name: &str) -> Option<CursorShape> {
+        let cursor = self.cursors.get(name)?;
+        Some(CursorShape { columns: Arc::clone(cursor.columns()), binary: cursor.about().binary })
+    }
+
+    fn close_cursor(&mut self, name: &str) {
+        self.cursors.close(name);
     }
 }
 

@@ -113,7 +113,8 @@ pub trait Connection: Send {
     }
 
     /// Begins a group of statements that are carried out together or not at all, unless a transaction is
-    /// open; for a message of several statements, before each of them.
+    /// open; for a message of several statements, or several messages that belong together, before each of
+    /// them.
     fn begin_group(&mut self);
 
     /// Commits the group, if one is open.
@@ -132,6 +133,23 @@ pub trait Connection: Send {
 
     /// A setting as it is in force, such as `TimeZone`; `None` for one that is not known.
     fn setting(&self, name: &str) -> Option<String>;
+
+    /// A cursor that a statement declared, as it is read.
+    fn cursor(&self, _name: &str) -> Option<CursorShape> {
+        None
+    }
+
+    /// Closes a cursor; one that is not there is none the worse.
+    fn close_cursor(&mut self, _name: &str) {}
+}
+
+/// How a cursor is read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CursorShape {
+    /// The columns of its rows.
+    pub columns: SchemaRef,
+    /// Whether they are sent in binary where the protocol does not say.
+    pub binary: bool,
 }
 
 /// The statement that does for several rows of values at once what this one does for each of them; their

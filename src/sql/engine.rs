@@ -53,6 +53,18 @@ impl Engine {
     /// # Errors
     /// If there is no place for what queries put on disk.
     pub fn new(catalog: Arc<Catalog>, threads: usize) -> SqlResult<Arc<Self>> {
+        Self::with_memory(catalog, threads, SQL_MEMORY_BYTES)
+    }
+
+    /// The same, with so many bytes for all queries. What needs more is put on disk, or fails.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn with_memory(
+        catalog: Arc<Catalog>,
+        threads: usize,
+        memory: usize,
+    ) -> SqlResult<Arc<Self>> {
         let mut config = SessionConfig::new()
             .with_target_partitions(threads.max(1))
             .with_batch_size(SQL_BATCH_ROWS)
@@ -69,7 +81,7 @@ impl Engine {
         // It loses nulls that come first.
         options.optimizer.enable_topk_aggregation = false;
         let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(SQL_MEMORY_BYTES)))
+            .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
             .build_arc()?;
         let mut state = SessionStateBuilder::new()
             .with_config(config)
@@ -133,6 +145,12 @@ impl Engine {
     #[must_use]
     pub fn default_database(&self) -> &str {
         self.catalog.options().default_warehouse.as_str()
+    }
+
+    /// Bytes that queries, temporary tables and cursors hold now.
+    #[must_use]
+    pub fn memory_reserved(&self) -> usize {
+        self.memory_pool().reserved()
     }
 
     /// The memory that all queries of the server share.

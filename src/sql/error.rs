@@ -4,6 +4,7 @@ use std::fmt;
 
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
 
 use crate::base::error::{Entity, Error, ErrorKind};
 
@@ -79,6 +80,18 @@ pub enum SqlState {
     NoActiveTransaction,
     /// No such savepoint.
     InvalidSavepoint,
+    /// No such cursor.
+    InvalidCursorName,
+    /// The cursor is there already.
+    DuplicateCursor,
+    /// A cursor that cannot be what it is declared to be.
+    InvalidCursorDefinition,
+    /// No such prepared statement.
+    InvalidStatementName,
+    /// The prepared statement is there already.
+    DuplicateStatement,
+    /// A thing that is not in the state that the statement needs.
+    NotInPrerequisiteState,
     /// The transaction has failed and waits for its end.
     InFailedTransaction,
     /// Somebody else changed the same thing.
@@ -139,6 +152,12 @@ impl SqlState {
             Self::InvalidTransactionState => "25000",
             Self::NoActiveTransaction => "25P01",
             Self::InvalidSavepoint => "3B001",
+            Self::InvalidCursorName => "34000",
+            Self::DuplicateCursor => "42P03",
+            Self::InvalidCursorDefinition => "42P11",
+            Self::InvalidStatementName => "26000",
+            Self::DuplicateStatement => "42P05",
+            Self::NotInPrerequisiteState => "55000",
             Self::InFailedTransaction => "25P02",
             Self::SerializationFailure => "40001",
             Self::TransactionResolutionUnknown => "08007",
@@ -255,6 +274,16 @@ impl From<DataFusionError> for SqlError {
                     root => Self::new(state_of(root), message(root)),
                 },
             },
+            DataFusionError::ParquetError(inner) => match *inner {
+                ParquetError::External(inner) if inner.is::<Self>() => match inner.downcast() {
+                    Ok(own) => *own,
+                    Err(other) => Self::new(SqlState::InternalError, other.to_string()),
+                },
+                inner => {
+                    let other = DataFusionError::ParquetError(Box::new(inner));
+                    told(&other).unwrap_or_else(|| Self::new(state_of(&other), message(&other)))
+                }
+            },
             other => told(&other).unwrap_or_else(|| Self::new(state_of(&other), message(&other))),
         }
     }
@@ -285,6 +314,9 @@ fn told(error: &DataFusionError) -> Option<SqlError> {
     Some(SqlError::new(state, message.replace("\\\"", "\"")))
 }
 
+/// How the reader of files begins what a condition on rows failed with: nothing is wrong with the file then.
+const FILTER_FAILED: &str = "Error evaluating filter predicate";
+
 fn state_of_arrow(error: &ArrowError) -> SqlState {
     match error {
         ArrowError::DivideByZero => SqlState::DivisionByZero,
@@ -304,6 +336,7 @@ fn state_of_arrow(error: &ArrowError) -> SqlState {
                 false => SqlState::DataException,
             }
         }
+        ArrowError::ParquetError(text) if !text.contains(FILTER_FAILED) => SqlState::DataCorrupted,
         _ => SqlState::DataException,
     }
 }
@@ -350,9 +383,7 @@ fn state_of(error: &DataFusionError) -> SqlState {
             SqlState::FeatureNotSupported
         }
         DataFusionError::Plan(text) if text.contains("not found") => SqlState::UndefinedTable,
-        DataFusionError::ParquetError(error)
-            if error.to_string().contains("Error evaluating filter predicate") =>
-        {
+        DataFusionError::ParquetError(error) if error.to_string().contains(FILTER_FAILED) => {
             SqlState::DataException
         }
         DataFusionError::Plan(_) | DataFusionError::Configuration(_) => SqlState::SyntaxError,

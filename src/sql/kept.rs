@@ -31,6 +31,7 @@ impl Session {
 
     /// Puts back what it had.
     pub(super) fn put_back(&mut self, kept: Kept) {
+        self.cursors.rolled_back();
         let Kept { names, settings, temp, message, properties } = kept;
         self.temp = temp;
         self.names = names;
@@ -43,6 +44,7 @@ impl Session {
     pub(super) fn end_of_transaction(&mut self, committed: bool, before: Kept) {
         if committed {
             self.temp.commit();
+            self.cursors.committed();
             self.end_local(&before);
         } else {
             self.put_back(before);

@@ -23,7 +23,7 @@ use super::constant_groups::ConstantGroups;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
 use super::{
-    aggregates, arrays, comparisons, extract, extremes, numeric, rounding, templates, zones,
+    aggregates, arrays, comparisons, extract, extremes, growth, numeric, rounding, templates, zones,
 };
 
 /// The rules, those that need the types as they were written before the one that settles types.
@@ -162,7 +162,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     };
     state.register_udaf(named(var_samp_udaf(), "variance"))?;
     state.register_udaf(named(bool_and_udaf(), "every"))?;
-    for function in templates::functions() {
+    for function in templates::functions().into_iter().chain(growth::functions()) {
         state.register_udf(function)?;
     }
     state.register_udf(extract::date_part())?;

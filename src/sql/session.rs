@@ -13,10 +13,12 @@ use futures::StreamExt as _;
 
 use super::engine::Engine;
 use super::error::{SqlError, SqlResult, SqlState};
+use super::named::{self, Cursors, PreparedStatements};
 use super::names::{Names, Pins};
 use super::outcome::{Description, Outcome, RowStream, TransactionStatus, Value};
 use super::settings::Settings;
 use super::stack::roomy;
+use super::syntax::own::OwnStatement;
 use super::syntax::statement::{Body, Parsed};
 use super::temp::TempTables;
 use super::transaction::{self, Transaction};
@@ -37,6 +39,8 @@ pub struct Session {
     /// What it has to say beside its answers.
     notices: Vec<String>,
     pub(super) transaction: Option<Transaction>,
+    pub(super) cursors: Cursors,
+    pub(super) prepared: PreparedStatements,
 }
 
 impl Session {
@@ -49,6 +53,8 @@ impl Session {
             temp: TempTables::default(),
             notices: Vec::new(),
             transaction: None,
+            cursors: Cursors::default(),
+            prepared: PreparedStatements::default(),
         }
     }
 
@@ -113,14 +119,19 @@ impl Session {
         self.settle(described)
     }
 
-    async fn describe_open(
+    pub(super) async fn describe_open(
         &mut self,
         statement: &Parsed,
         hints: &[Option<DataType>],
     ) -> SqlResult<Description> {
         let columns = match &statement.body {
             Body::Version(version) => versions::columns(version),
-            Body::Own(_) => None,
+            Body::Own(own) => match own.as_ref() {
+                OwnStatement::Named(statement) => {
+                    return named::describe(self, statement, hints).await;
+                }
+                _ => None,
+            },
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
                     if let Some((inner, with)) = statements::behind_with(body) {
@@ -149,7 +160,11 @@ impl Session {
         self.settle(outcome)
     }
 
-    async fn execute_open(&mut self, statement: &Parsed, values: &[Value]) -> SqlResult<Outcome> {
+    pub(super) async fn execute_open(
+        &mut self,
+        statement: &Parsed,
+        values: &[Value],
+    ) -> SqlResult<Outcome> {
         match &statement.body {
             Body::Version(version) => {
                 if versions::changes(version) {
@@ -157,7 +172,12 @@ impl Session {
                 }
                 versions::execute(self, version).await
             }
-            Body::Own(own) => statements::execute_own(self, own).await,
+            Body::Own(own) => match own.as_ref() {
+                OwnStatement::Named(named) => {
+                    named::execute(self, &statement.text, named, values).await
+                }
+                own => statements::execute_own(self, own).await,
+            },
             Body::Standard(body) => match body.as_ref() {
                 Statement::Query(_) | Statement::Explain { .. } => {
                     if let Some((inner, with)) = statements::behind_with(body) {
@@ -199,10 +219,13 @@ impl Session {
     }
 
     /// Whether a statement changes anything beside the session.
-    pub(super) fn changes(statement: &Parsed) -> bool {
+    pub(super) fn changes(&self, statement: &Parsed) -> bool {
         match &statement.body {
             Body::Version(version) => versions::changes(version),
-            Body::Own(own) => statements::own_changes(own),
+            Body::Own(own) => match own.as_ref() {
+                OwnStatement::Named(statement) => named::changes(self, statement),
+                own => statements::own_changes(own),
+            },
             Body::Standard(body) => match body.as_ref() {
                 query @ Statement::Query(_) => statements::behind_with(query).is_some(),
                 other => !matches!(
@@ -331,8 +354,21 @@ impl Session {
         Ok(Outcome::Rows { columns, rows: self.stream(plan).await? })
     }
 
-    /// The rows of a plan.
+    /// The rows of a plan, as long as a statement may run.
     pub(super) async fn stream(&self, plan: LogicalPlan) -> SqlResult<RowStream> {
+        Ok(self.in_time(self.unlimited_stream(plan).await?))
+    }
+
+    /// Rows that end in an error when a statement has run as long as it may, from now on.
+    pub(super) fn in_time(&self, rows: RowStream) -> RowStream {
+        match self.statement_timeout() {
+            Some(limit) => within(limit, rows),
+            None => rows,
+        }
+    }
+
+    /// The rows of a plan, for as long as they take.
+    pub(super) async fn unlimited_stream(&self, plan: LogicalPlan) -> SqlResult<RowStream> {
         let state = self.engine.state(&self.names, &self.ctx.actor, Vec::new())?;
         let stream = semantics::rows(state, &plan).await?;
         let columns = headings::strip(&stream.schema());
@@ -341,11 +377,7 @@ impl Session {
             RecordBatch::try_new_with_options(Arc::clone(&columns), batch.columns().to_vec(), &rows)
                 .map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))
         };
-        let rows = stream.map(move |batch| shown(batch?)).boxed();
-        Ok(match self.statement_timeout() {
-            Some(limit) => within(limit, rows),
-            None => rows,
-        })
+        Ok(stream.map(move |batch| shown(batch?)).boxed())
     }
 }
 

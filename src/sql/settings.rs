@@ -18,6 +18,7 @@ use super::bind::parts_of;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::functions::SERVER_VERSION;
 use super::kept::Kept;
+use super::named::PreparedStatements;
 use super::outcome::Outcome;
 use super::session::Session;
 use super::temp::TempTables;
@@ -216,6 +217,8 @@ pub(super) fn discard(session: &mut Session, what: DiscardObject) -> SqlResult<O
         DiscardObject::ALL => {
             session.check_outside("DISCARD ALL")?;
             session.temp = TempTables::default();
+            session.cursors.close_all();
+            session.prepared = PreparedStatements::default();
             reset(session, &Reset::ALL)?;
             done("DISCARD ALL")
         }

@@ -28,9 +28,19 @@ pub(super) struct Transaction {
     failed: bool,
     read_only: bool,
     /// Oldest first; names may repeat.
-    savepoints: Vec<(String, Option<Savepoint>, TempTables)>,
+    savepoints: Vec<Saved>,
     /// What the session had before it.
     before: Kept,
+}
+
+/// A savepoint.
+#[derive(Debug)]
+struct Saved {
+    name: String,
+    catalog: Option<Savepoint>,
+    temp: TempTables,
+    /// How many cursors the session had declared.
+    cursors: u64,
 }
 
 impl Transaction {
@@ -115,7 +125,7 @@ impl Transaction {
     }
 
     fn savepoint(&self, name: &str) -> SqlResult<usize> {
-        self.savepoints.iter().rposition(|(known, ..)| known == name).ok_or_else(|| {
+        self.savepoints.iter().rposition(|saved| saved.name == name).ok_or_else(|| {
             SqlError::new(
                 SqlState::InvalidSavepoint,
                 format!("savepoint \"{name}\" does not exist"),
@@ -155,19 +165,19 @@ pub(super) async fn execute(
             let transaction = block(session, "ROLLBACK TO SAVEPOINT")?;
             let at = transaction.savepoint(&folded(name))?;
             transaction.savepoints.truncate(at + 1);
-            let mut temp = TempTables::default();
-            if let Some((_, savepoint, then)) = transaction.savepoints.last() {
-                if let Some(savepoint) = savepoint {
+            transaction.failed = false;
+            if let Some(saved) = transaction.savepoints.last() {
+                if let Some(savepoint) = &saved.catalog {
                     transaction.catalog.rollback_to(savepoint);
                 }
-                temp = then.clone();
+                let (temp, cursors) = (saved.temp.clone(), saved.cursors);
+                session.temp = temp;
+                session.cursors.back_to(cursors);
             }
-            transaction.failed = false;
-            session.temp = temp;
             "ROLLBACK"
         }
         Statement::Savepoint { name } => {
-            let temp = session.temp.clone();
+            let (temp, cursors) = (session.temp.clone(), session.cursors.mark());
             let transaction = block(session, "SAVEPOINT")?;
             if transaction.savepoints.len() >= SAVEPOINTS_MAX {
                 return Err(SqlError::new(
@@ -175,8 +185,8 @@ pub(super) async fn execute(
                     format!("a transaction has at most {SAVEPOINTS_MAX} savepoints"),
                 ));
             }
-            let savepoint = transaction.catalog.savepoint();
-            transaction.savepoints.push((folded(name), savepoint, temp));
+            let catalog = transaction.catalog.savepoint();
+            transaction.savepoints.push(Saved { name: folded(name), catalog, temp, cursors });
             "SAVEPOINT"
         }
         Statement::ReleaseSavepoint { name } => {

@@ -181,3 +181,21 @@ async fn savepoints_are_gone_back_to() {
     let gone = act(&mut client, "EndSavepoint", &release).await;
     refused(gone, Code::NotFound, "42704");
 }
+
+#[tokio::test]
+async fn cursors_and_prepared_statements_live_in_a_transaction() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    let handle = begin(&mut client).await;
+    let declare = "DECLARE c SCROLL CURSOR FOR SELECT x FROM generate_series(1, 9) g(x)";
+    inside(&mut client, &handle, declare).await.unwrap();
+    assert_eq!(inside(&mut client, &handle, "FETCH 2 FROM c").await.unwrap(), ["1", "2"]);
+    assert_eq!(inside(&mut client, &handle, "FETCH LAST FROM c").await.unwrap(), ["9"]);
+    inside(&mut client, &handle, "PREPARE p (int) AS SELECT $1 + 1").await.unwrap();
+    assert_eq!(inside(&mut client, &handle, "EXECUTE p (1)").await.unwrap(), ["2"]);
+    end(&mut client, &handle, EndTransaction::Commit).await.unwrap();
+    // Outside, each statement has a session of its own.
+    for text in ["DECLARE c CURSOR WITH HOLD FOR SELECT 1", "PREPARE p AS SELECT 1"] {
+        refused(client.query(text).await, Code::Unimplemented, "0A000");
+    }
+}

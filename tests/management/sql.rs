@@ -200,6 +200,30 @@ async fn a_transaction_ends_with_its_request() {
 }
 
 #[tokio::test]
+async fn cursors_and_prepared_statements_live_as_long_as_a_request() {
+    let app = TestApp::new().await;
+    let text = "BEGIN; DECLARE c CURSOR FOR SELECT x FROM generate_series(1, 9) g(x); FETCH 2 FROM c; MOVE 3 c; \
+                FETCH c; COMMIT";
+    let body = app.sql(text).await.with(200);
+    assert_eq!(body["results"][2]["rows"], json!([[1], [2]]));
+    assert_eq!(body["results"][2]["tag"], "FETCH 2");
+    assert_eq!(body["results"][3], json!({ "tag": "MOVE 3" }));
+    assert_eq!(body["results"][4]["rows"], json!([[6]]));
+    let body = app.sql("PREPARE p (int) AS SELECT $1 + 1; EXECUTE p (2)").await.with(200);
+    assert_eq!(body["results"][1]["rows"], json!([[3]]));
+    for (text, refused) in [
+        ("DECLARE c CURSOR FOR SELECT 1", (400, "25P01", Some(0))),
+        ("DECLARE c CURSOR WITH HOLD FOR SELECT 1", (406, "0A000", None)),
+        ("PREPARE p AS SELECT 1", (406, "0A000", None)),
+        ("FETCH c", (400, "34000", Some(0))),
+        ("EXECUTE p", (400, "26000", Some(0))),
+    ] {
+        let (status, state, statement) = refusal(app.sql(text).await);
+        assert_eq!((status, state.as_str(), statement), refused, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn headers_describe_commits() {
     let app = TestApp::new().await;
     let headers = [("x-nunatak-message", "a schema"), ("x-nunatak-property-run", "7")];

@@ -1,12 +1,19 @@
 //! What can answer a statement of a test file. Another door is one more variant.
 
+use std::net::SocketAddr;
+
+use arrow_flight::error::FlightError;
+use arrow_flight::sql::EndTransaction;
+use arrow_flight::sql::client::FlightSqlServiceClient;
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::TryStreamExt as _;
 use nunatak::sql::error::SqlError;
 use nunatak::sql::outcome::Outcome;
 use nunatak::sql::session::Session;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tonic::transport::{Channel, Endpoint};
 
 use crate::text;
 
@@ -16,6 +23,14 @@ pub(crate) enum Connection {
     Session(Box<Session>),
     /// A client of PostgreSQL's protocol: of Nunatak, or of PostgreSQL itself.
     Wire { client: Client, name: &'static str },
+    /// A client of Arrow Flight SQL, with its transaction.
+    Flight(Box<Flight>),
+}
+
+/// A client of Arrow Flight SQL. Each statement has a session of its own, a transaction has one for all.
+pub(crate) struct Flight {
+    client: FlightSqlServiceClient<Channel>,
+    transaction: Option<Bytes>,
 }
 
 impl Connection {
@@ -26,6 +41,15 @@ impl Connection {
             drop(connection.await);
         });
         Ok(Self::Wire { client, name })
+    }
+
+    /// Connects a client of Arrow Flight SQL.
+    pub(crate) async fn flight(address: SocketAddr) -> Result<Self, Failure> {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let mut client = FlightSqlServiceClient::new(endpoint.connect().await.unwrap());
+        client.set_header("database", "lake");
+        client.set_header("username", "ann");
+        Ok(Self::Flight(Box::new(Flight { client, transaction: None })))
     }
 }
 
@@ -63,6 +87,7 @@ impl AsyncDB for Connection {
         match self {
             Self::Session(session) => run(session, sql).await,
             Self::Wire { client, .. } => ask(client, sql).await,
+            Self::Flight(flight) => flight.run(sql).await,
         }
     }
 
@@ -72,7 +97,55 @@ impl AsyncDB for Connection {
         match self {
             Self::Session(_) => "nunatak",
             Self::Wire { name, .. } => name,
+            Self::Flight(_) => "flight",
         }
+    }
+}
+
+impl From<FlightError> for Failure {
+    fn from(error: FlightError) -> Self {
+        let FlightError::Tonic(status) = error else {
+            return Self { state: "client".to_owned(), message: error.to_string() };
+        };
+        let told = status.message().split_once(" (SQLSTATE ");
+        let (message, state) = told.unwrap_or((status.message(), "none"));
+        Self { state: state.chars().take(5).collect(), message: message.to_owned() }
+    }
+}
+
+impl Flight {
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Failure> {
+        let end = match (sql.trim().to_ascii_uppercase().as_str(), &self.transaction) {
+            ("BEGIN", None) => {
+                let begun = self.client.begin_transaction().await?;
+                self.transaction = Some(begun);
+                return Ok(DBOutput::StatementComplete(0));
+            }
+            ("COMMIT", Some(_)) => Some(EndTransaction::Commit),
+            ("ROLLBACK", Some(_)) => Some(EndTransaction::Rollback),
+            _ => None,
+        };
+        if let Some(end) = end
+            && let Some(transaction) = self.transaction.take()
+        {
+            self.client.end_transaction(transaction, end).await?;
+            return Ok(DBOutput::StatementComplete(0));
+        }
+        let info = self.client.execute(sql.to_owned(), self.transaction.clone()).await?;
+        if info.endpoint.is_empty() {
+            let count = u64::try_from(info.total_records).unwrap_or_default();
+            return Ok(DBOutput::StatementComplete(count));
+        }
+        let mut columns = 0;
+        let mut rows = Vec::new();
+        for ticket in info.endpoint.into_iter().filter_map(|endpoint| endpoint.ticket) {
+            let mut stream = self.client.do_get(ticket).await?;
+            while let Some(batch) = stream.try_next().await? {
+                rows.extend(text::rows(&batch));
+            }
+            columns = stream.schema().map_or(0, |schema| schema.fields().len());
+        }
+        Ok(DBOutput::Rows { types: vec![DefaultColumnType::Any; columns], rows })
     }
 }
 

@@ -16,6 +16,9 @@ fn depth_is_refused_and_not_run_into() {
         nested("ARRAY[", "]"),
         nested("[", "]"),
         nested("CASE WHEN ", " THEN 1 END"),
+        nested("CASE WHEN a > 0 THEN ", " END"),
+        format!("SELECT {}1{}", "CASE WHEN a THEN 0 ELSE ".repeat(30), " END".repeat(30)),
+        format!("SELECT {}1{}", "CASE a WHEN 1 THEN (".repeat(30), ") END".repeat(30)),
         nested("(SELECT ", ")"),
         nested("f(", ")"),
         nested("CAST(", " AS int)"),
@@ -64,6 +67,8 @@ fn depth_within_the_limits_is_fine() {
         nested("(SELECT ", ")", 16),
         nested("f(", ")", 16),
         nested("CASE WHEN ", " THEN 1 END", 90),
+        nested("CASE WHEN a > 0 THEN ", " END", 17),
+        nested("CASE WHEN a > 0 THEN 0 ELSE ", " END", 17),
         nested("CAST(", " AS int)", 11),
         format!("SELECT 1 {}", "+ 1 ".repeat(490)),
         format!("SELECT 1 {}", "::int ".repeat(490)),
@@ -146,6 +151,10 @@ fn cut_off_anywhere_nothing_breaks() {
         "CREATE BRANCH IF NOT EXISTS ingest/2026-11 FROM main@{2026-11-20T08:00:00Z}~2; SHOW DIFF a b",
         "COMMENT ON COLUMN a.b.c IS $dbt$it's$dbt$; COPY t (a, b) FROM STDIN WITH (FORMAT csv); COMMIT",
         "CREATE TABLE IF NOT EXISTS n (a int NOT NULL PRIMARY KEY, b numeric(10, 2)[] DEFAULT ARRAY[1]);",
+        "DECLARE \"C\" BINARY INSENSITIVE NO SCROLL CURSOR WITH HOLD FOR SELECT * FROM t AT TAG x; FETCH \
+         BACKWARD -12 FROM c; MOVE ABSOLUTE 3 IN c; FETCH RELATIVE +1 c; FETCH FORWARD ALL FROM c; CLOSE ALL",
+        "PREPARE p (int, numeric(10, 2)[], timestamp with time zone) AS INSERT INTO t VALUES ($1, $2, $3); \
+         EXECUTE p (1, (SELECT 2), now()); EXECUTE p; DEALLOCATE PREPARE p; DEALLOCATE ALL; DISCARD ALL",
         "ALTER TABLE a ADD COLUMN b int, DROP COLUMN c; DROP TABLE IF EXISTS a, b CASCADE; TRUNCATE a",
     ];
     for sql in cut {

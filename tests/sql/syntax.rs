@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{self, TableFactor, Visit, Visitor};
 use nunatak::sql::error::{SqlError, SqlState};
 use nunatak::sql::syntax::at::{self, At, AtKind, SEPARATOR};
 use nunatak::sql::syntax::copy::{Copy, CopyWhat};
+use nunatak::sql::syntax::named::{Declare, NamedStatement};
 use nunatak::sql::syntax::own::OwnStatement;
 use nunatak::sql::syntax::parse;
 use nunatak::sql::syntax::statement::{Body, Parsed, VersionStatement};
@@ -29,6 +30,10 @@ fn tables(sql: &str) -> Vec<String> {
         Body::Version(other) => vec![format!("{other:?}")],
         Body::Own(own) => match *own {
             OwnStatement::Copy(Copy { what: CopyWhat::Query(query), .. }) => sources(&query),
+            OwnStatement::Named(
+                NamedStatement::Declare(Declare { query: inner, .. })
+                | NamedStatement::Prepare { statement: inner, .. },
+            ) => tables(&inner.text),
             other => vec![format!("{other:?}")],
         },
     }
@@ -53,7 +58,15 @@ fn sources(statement: &ast::Statement) -> Vec<String> {
                     write!(text, "@{}:{}", at.kind.word(), at.value).unwrap();
                 }
                 if let Some(alias) = alias {
-                    write!(text, " {}", alias.name).unwrap();
+                    // Not as the parser shows it: that takes two quotes in a name for one.
+                    let shown = match alias.name.quote_style {
+                        Some(quote) => {
+                            let value = alias.name.value.replace(quote, &format!("{quote}{quote}"));
+                            format!("{quote}{value}{quote}")
+                        }
+                        None => alias.name.value.clone(),
+                    };
+                    write!(text, " {shown}").unwrap();
                 }
                 self.0.push(text);
             }

@@ -9,7 +9,7 @@ use crate::raw::{Message, Raw, bind, code, execute, message, parse, sync};
 use crate::server::Server;
 
 /// A server over a warehouse with the table `t (id int, s text)`.
-async fn server() -> (Lake, Server) {
+pub(crate) async fn server() -> (Lake, Server) {
     let lake = Lake::new().await;
     let engine = Engine::new(Arc::clone(lake.catalog()), 2).unwrap();
     let server = Server::of(engine.databases()).await;
@@ -18,7 +18,7 @@ async fn server() -> (Lake, Server) {
     (lake, server)
 }
 
-fn query(text: &str) -> Vec<u8> {
+pub(crate) fn query(text: &str) -> Vec<u8> {
     message(b'Q', &[text.as_bytes(), b"\0"].concat())
 }
 

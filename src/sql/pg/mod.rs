@@ -77,6 +77,12 @@ fn world(session: &Session, pins: &Pins) -> Arc<World> {
         ctx: session.ctx.clone(),
         names: session.names.clone(),
         settings: settings::all(session),
+        cursors: session
+            .cursors
+            .iter()
+            .map(|(name, cursor)| (name.to_owned(), Arc::clone(cursor.about())))
+            .collect(),
+        prepared: Arc::clone(&session.prepared),
         temporary: session
             .temp
             .iter()

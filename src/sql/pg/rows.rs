@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int16Array, Int32Array, Int64Array, StringArray,
-    new_null_array,
+    ArrayRef, BooleanArray, Float64Array, Int16Array, Int32Array, Int64Array, ListBuilder,
+    StringArray, StringBuilder, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -20,6 +20,7 @@ pub(super) enum Value {
     Int(i64),
     Real(f64),
     Bool(bool),
+    Texts(Vec<String>),
 }
 
 impl From<&str> for Value {
@@ -124,10 +125,22 @@ fn array(kind: Kind, cells: &[Value]) -> ArrayRef {
             };
             Arc::new(cells.iter().map(truth).collect::<BooleanArray>())
         }
-        // What these would tell is not known of anything here.
-        Kind::Time | Kind::Texts | Kind::Oids | Kind::Int2s | Kind::Floats => {
-            new_null_array(&kind.data_type(), cells.len())
+        Kind::Time => {
+            let times = cells.iter().map(number).collect::<TimestampMicrosecondArray>();
+            Arc::new(times.with_timezone("+00:00"))
         }
+        Kind::Texts => {
+            let mut lists = ListBuilder::new(StringBuilder::new());
+            for cell in cells {
+                match cell {
+                    Value::Texts(texts) => lists.append_value(texts.iter().map(Some)),
+                    _ => lists.append_null(),
+                }
+            }
+            Arc::new(lists.finish())
+        }
+        // What these would tell is not known of anything here.
+        Kind::Oids | Kind::Int2s | Kind::Floats => new_null_array(&kind.data_type(), cells.len()),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::catalog::relations::Relation;
 use crate::catalog::{Catalog, OpContext};
 use crate::sql::engine::quoted_schema;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
+use crate::sql::named::{About, PreparedStatements};
 use crate::sql::names::{Names, Pins};
 use crate::version::content::ContentKind;
 
@@ -65,6 +66,8 @@ pub(super) struct World {
     pub(super) ctx: OpContext,
     pub(super) names: Names,
     pub(super) settings: BTreeMap<String, String>,
+    pub(super) cursors: BTreeMap<String, Arc<About>>,
+    pub(super) prepared: PreparedStatements,
     /// The columns of the session's temporary tables.
     pub(super) temporary: BTreeMap<String, SchemaRef>,
     pub(super) pins: Mutex<Pins>,

@@ -1,6 +1,7 @@
 //! How bytes of Parquet files are fetched, and footers: kept in memory, without what is not Iceberg's.
 //!
-//! A data file never changes, so its footer with the indexes of its pages is read and parsed once.
+//! A data file never changes, so its footer with the indexes of its pages is read and parsed once. Errors name
+//! the file.
 //!
 //! Writers that use Arrow leave its schema in the footer. Iceberg's types follow from Parquet's own; the
 //! other schema could contradict them, and its parser ends the thread if a byte of it is damaged.
@@ -18,7 +19,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::parquet::arrow::ARROW_SCHEMA_META_KEY;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
-use datafusion::parquet::errors::Result as ParquetResult;
+use datafusion::parquet::errors::{ParquetError, Result as ParquetResult};
 use datafusion::parquet::file::metadata::{FileMetaData, PageIndexPolicy, ParquetMetaData};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt as _;
@@ -27,6 +28,7 @@ use object_store::ObjectStore;
 
 use super::provider::TableReader;
 use crate::base::limits::FOOTER_CACHE_BYTES;
+use crate::sql::error::{SqlError, SqlState};
 
 /// Footers of Parquet files by store, path and size of the file.
 #[derive(Debug)]
@@ -79,27 +81,33 @@ impl ParquetFileReaderFactory for Readers {
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
         let object = &file.object_meta;
         let key = format!("{} {} {}", object.size, self.url, object.location);
+        let path = object.location.to_string();
         let bytes = self.files.create_reader(partition, file, hint, metrics)?;
-        Ok(Box::new(Reader { key, bytes, shared: Arc::clone(&self.shared) }))
+        Ok(Box::new(Reader { key, path, bytes, shared: Arc::clone(&self.shared) }))
     }
 }
 
 struct Reader {
     key: String,
+    path: String,
     bytes: Box<dyn AsyncFileReader + Send>,
     shared: Arc<TableReader>,
 }
 
 impl AsyncFileReader for Reader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        self.bytes.get_bytes(range)
+        let Self { path, bytes, .. } = self;
+        let read = bytes.get_bytes(range);
+        async move { read.await.map_err(|error| named(path, &error)) }.boxed()
     }
 
     fn get_byte_ranges(
         &mut self,
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
-        self.bytes.get_byte_ranges(ranges)
+        let Self { path, bytes, .. } = self;
+        let read = bytes.get_byte_ranges(ranges);
+        async move { read.await.map_err(|error| named(path, &error)) }.boxed()
     }
 
     fn get_metadata<'a>(
@@ -110,15 +118,34 @@ impl AsyncFileReader for Reader {
         if let Some(known) = footers.get(&self.key) {
             return std::future::ready(Ok(known)).boxed();
         }
-        let (key, bytes) = (&self.key, &mut self.bytes);
+        let Self { key, path, bytes, .. } = self;
         async move {
             let all = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-            let footer = without_arrow_schema(bytes.get_metadata(Some(&all)).await?);
+            let found = bytes.get_metadata(Some(&all)).await;
+            let footer = without_arrow_schema(found.map_err(|error| named(path, &error))?);
             footers.insert(key.clone(), Arc::clone(&footer));
             Ok(footer)
         }
         .boxed()
     }
+}
+
+/// An error that says which file it is about. A store that does not answer is no damage.
+fn named(path: &str, error: &ParquetError) -> ParquetError {
+    let of_the_store = match error {
+        ParquetError::External(inner) => inner.downcast_ref::<object_store::Error>(),
+        _ => None,
+    };
+    let state = match of_the_store {
+        None | Some(object_store::Error::NotFound { .. }) => SqlState::DataCorrupted,
+        // The file is shorter than it says or than the table's metadata says.
+        Some(other) if other.to_string().to_lowercase().contains("range") => {
+            SqlState::DataCorrupted
+        }
+        Some(_) => SqlState::CannotConnectNow,
+    };
+    let message = format!("the data file {path} cannot be read: {error}");
+    ParquetError::External(Box::new(SqlError::new(state, message)))
 }
 
 fn without_arrow_schema(footer: Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {

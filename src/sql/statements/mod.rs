@@ -3,6 +3,7 @@
 use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType, SetExpr, Statement, With};
 
+pub(super) use self::change::query::hint;
 pub(super) use self::copy::{CopyTarget, check_copied, copy_rows, copy_target};
 pub(super) use self::rows::column_at as column_place;
 pub(super) use self::table::select_all;
@@ -111,6 +112,9 @@ pub(super) async fn execute_own(
         }
         OwnStatement::Copy(_) => Err(SqlError::unsupported("COPY over this kind of connection")
             .with_hint("connect with a client of PostgreSQL, such as psql")),
+        OwnStatement::Named(_) => {
+            Err(SqlError::new(SqlState::InternalError, "a statement came to the wrong place"))
+        }
     }
 }
 
@@ -122,6 +126,7 @@ pub(super) const fn own_changes(statement: &OwnStatement) -> bool {
         | OwnStatement::ResetProperties { .. }
         | OwnStatement::CommentOnView { .. } => true,
         OwnStatement::Copy(copy) => !copy.to,
+        OwnStatement::Named(_) => false,
     }
 }
 

@@ -170,6 +170,8 @@ impl<'a> Places<'a> {
 /// What opened and is not closed yet.
 struct Level {
     case: bool,
+    /// Whether a `CASE` around it has a value here, not a condition.
+    branch: bool,
     /// Operators since its last comma.
     operators: usize,
     /// How often the parser may read what is in it.
@@ -179,7 +181,7 @@ struct Level {
 }
 
 impl Level {
-    const OUTERMOST: Self = Self { case: false, operators: 0, weight: 1, depth: 0 };
+    const OUTERMOST: Self = Self { case: false, branch: false, operators: 0, weight: 1, depth: 0 };
 }
 
 /// Refuses what would nest deeper than the stack is: brackets inside brackets, and chains such as
@@ -195,7 +197,8 @@ fn check_shape(lexemes: &[Lexeme]) -> SqlResult<()> {
                 let weight = weight(&levels).saturating_mul(ways(lexemes, index));
                 let own = if starts_query(lexemes, index + 1) { QUERY_DEPTH } else { 1 };
                 let depth = depth(&levels) + own;
-                levels.push(Level { case: false, operators: 0, weight, depth });
+                let branch = branch(&levels);
+                levels.push(Level { case: false, branch, operators: 0, weight, depth });
             }
             Token::RParen | Token::RBracket | Token::RBrace => {
                 while levels.pop().is_some_and(|level| level.case) {}
@@ -219,7 +222,7 @@ fn check_shape(lexemes: &[Lexeme]) -> SqlResult<()> {
             let message = if too_deep {
                 format!("the statement nests deeper than {SQL_DEPTH_MAX} levels")
             } else {
-                "calls and queries in brackets nest too deep in the statement".to_owned()
+                "calls, CASE and queries in brackets nest too deep in the statement".to_owned()
             };
             return Err(SqlError { position: Some(lexeme.position), ..limit(message) });
         }
@@ -235,6 +238,10 @@ const QUERY_DEPTH: usize = 5;
 
 fn depth(levels: &[Level]) -> usize {
     levels.last().map_or(0, |level| level.depth)
+}
+
+fn branch(levels: &[Level]) -> bool {
+    levels.last().is_some_and(|level| level.branch)
 }
 
 fn starts_query(lexemes: &[Lexeme], index: usize) -> bool {
@@ -306,14 +313,21 @@ fn check_word(word: &str, lexeme: &Lexeme, levels: &mut Vec<Level>) -> SqlResult
     let in_case = levels.last().is_some_and(|level| level.case);
     match word.to_ascii_uppercase().as_str() {
         "CASE" => {
-            let weight = weight(levels);
+            // Of a value that is another CASE the planner asks twice whether it may be null.
+            let ways = if branch(levels) { 2 } else { 1 };
+            let weight = weight(levels).saturating_mul(ways);
             let depth = depth(levels) + 1;
-            levels.push(Level { case: true, operators: 0, weight, depth });
+            levels.push(Level { case: true, branch: false, operators: 0, weight, depth });
         }
         "END" if in_case => {
             levels.pop();
         }
-        "WHEN" | "THEN" | "ELSE" if in_case => restart(levels),
+        word @ ("WHEN" | "THEN" | "ELSE") if in_case => {
+            restart(levels);
+            if let Some(level) = levels.last_mut() {
+                level.branch = word != "WHEN";
+            }
+        }
         operator if WORD_OPERATORS.contains(&operator) => count(levels, lexeme)?,
         _ => {}
     }

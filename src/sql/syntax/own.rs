@@ -4,6 +4,7 @@ use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::copy::{self, Copy};
+use super::named::{self, NamedStatement};
 use super::words::Cursor;
 use crate::sql::error::SqlResult;
 
@@ -50,6 +51,8 @@ pub enum OwnStatement {
     },
     /// `COPY … FROM STDIN`, `COPY … TO STDOUT`
     Copy(Copy),
+    /// A statement about cursors or prepared statements.
+    Named(NamedStatement),
 }
 
 /// Reads such a statement; `None` if it is none.
@@ -59,6 +62,9 @@ pub enum OwnStatement {
 pub(super) fn parse(mut cursor: Cursor<'_>) -> SqlResult<Option<OwnStatement>> {
     if cursor.at_words(&["COPY"]) {
         return copy::parse(cursor).map(|copy| Some(OwnStatement::Copy(copy)));
+    }
+    if let Some(named) = named::parse(cursor)? {
+        return Ok(Some(OwnStatement::Named(named)));
     }
     let found = if cursor.take_words(&["COMMENT", "ON", "VIEW"]) {
         let name = name(&mut cursor)?;

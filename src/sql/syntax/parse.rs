@@ -60,6 +60,19 @@ pub(super) fn statement(text: &str, lexemes: &[Lexeme]) -> SqlResult<ast::Statem
     Ok(statement)
 }
 
+/// Types with commas between them.
+pub(super) fn types(text: &str, lexemes: &[Lexeme]) -> SqlResult<Vec<ast::DataType>> {
+    let tokens = lexemes.iter().map(Lexeme::for_parser).collect();
+    let dialect = PostgreSqlDialect {};
+    let mut parser = Parser::new(&dialect)
+        .with_recursion_limit(SQL_RECURSION_MAX)
+        .with_tokens_with_locations(tokens);
+    let parsed = parser
+        .parse_comma_separated(Parser::parse_data_type)
+        .and_then(|types| parser.expect_token(&Token::EOF).map(|_| types));
+    parsed.map_err(|error| located(text, lexemes, &Scan::default(), error))
+}
+
 fn standard(tokens: Vec<TokenWithSpan>, lexemes: &[Lexeme]) -> Result<ast::Statement, ParserError> {
     let dialect = PostgreSqlDialect {};
     let mut parser = Parser::new(&dialect)

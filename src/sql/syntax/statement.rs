@@ -2,6 +2,7 @@
 
 use datafusion::sql::sqlparser::ast;
 
+use super::named::NamedStatement;
 use super::own::OwnStatement;
 
 /// One statement of a text.
@@ -11,6 +12,63 @@ pub struct Parsed {
     pub text: String,
     /// What it is.
     pub body: Body,
+}
+
+impl Parsed {
+    /// The command tag of its rows, if it has so many.
+    #[must_use]
+    pub fn tag(&self, rows: u64) -> String {
+        match &self.body {
+            Body::Standard(body) => match body.as_ref() {
+                ast::Statement::Explain { .. } => "EXPLAIN".to_owned(),
+                ast::Statement::ShowVariable { .. } => "SHOW".to_owned(),
+                _ => format!("SELECT {rows}"),
+            },
+            Body::Own(_) if self.fetched().is_some() => format!("FETCH {rows}"),
+            Body::Own(_) | Body::Version(_) => format!("SELECT {rows}"),
+        }
+    }
+
+    /// As a statement about cursors or prepared statements.
+    pub(in crate::sql) fn named(&self) -> Option<&NamedStatement> {
+        match &self.body {
+            Body::Own(own) => match own.as_ref() {
+                OwnStatement::Named(named) => Some(named),
+                _ => None,
+            },
+            Body::Standard(_) | Body::Version(_) => None,
+        }
+    }
+
+    /// The cursor whose rows it fetches; `None` for a statement that is no `FETCH`.
+    #[must_use]
+    pub fn fetched(&self) -> Option<&str> {
+        match self.named() {
+            Some(NamedStatement::Fetch { cursor, .. }) => Some(cursor),
+            _ => None,
+        }
+    }
+
+    /// The prepared statement that it forgets, `Some(None)` for all of them; `None` for a statement that is
+    /// no `DEALLOCATE`.
+    #[must_use]
+    pub fn deallocated(&self) -> Option<Option<&str>> {
+        match self.named() {
+            Some(NamedStatement::Deallocate { name }) => Some(name.as_deref()),
+            _ => None,
+        }
+    }
+
+    /// What it leaves in its session for later statements, if it does nothing else: a cursor that outlives
+    /// its transaction, or a prepared statement.
+    #[must_use]
+    pub fn left_behind(&self) -> Option<&'static str> {
+        match self.named() {
+            Some(NamedStatement::Declare(declare)) if declare.hold => Some("a cursor WITH HOLD"),
+            Some(NamedStatement::Prepare { .. }) => Some("PREPARE"),
+            _ => None,
+        }
+    }
 }
 
 /// What a statement is.

@@ -29,9 +29,9 @@ impl<'a> Cursor<'a> {
         self.lexemes.get(self.index.checked_add(ahead)?)
     }
 
-    /// The lexemes from one place to before another.
+    /// The lexemes from one place to before another, or to the end.
     pub(super) fn between(&self, start: usize, end: usize) -> &'a [Lexeme] {
-        self.lexemes.get(start..end).unwrap_or_default()
+        self.lexemes.get(start..end.min(self.lexemes.len())).unwrap_or_default()
     }
 
     pub(super) fn is_end(&self) -> bool {

@@ -59,12 +59,18 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::InvalidTransactionState
         | SqlState::NoActiveTransaction
         | SqlState::InvalidSavepoint
+        | SqlState::InvalidCursorName
+        | SqlState::InvalidCursorDefinition
+        | SqlState::InvalidStatementName
+        | SqlState::NotInPrerequisiteState
         | SqlState::InFailedTransaction => ErrorKind::InvalidInput,
         SqlState::InvalidCatalogName => ErrorKind::NotFound(Entity::Warehouse),
         SqlState::FeatureNotSupported => ErrorKind::Unsupported,
         SqlState::DuplicateTable => ErrorKind::AlreadyExists(Entity::Table),
         SqlState::DuplicateSchema => ErrorKind::AlreadyExists(Entity::Namespace),
-        SqlState::DuplicateObject => ErrorKind::AlreadyExists(Entity::Ref),
+        SqlState::DuplicateObject | SqlState::DuplicateCursor | SqlState::DuplicateStatement => {
+            ErrorKind::AlreadyExists(Entity::Ref)
+        }
         SqlState::DependentObjectsStillExist => ErrorKind::NotEmpty(Entity::Namespace),
         SqlState::SerializationFailure => ErrorKind::Conflict,
         SqlState::TransactionResolutionUnknown => ErrorKind::CommitUnknown,

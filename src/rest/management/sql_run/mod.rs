@@ -3,6 +3,8 @@
 //! Knows no SQL: `sql::session` parses and runs, this endpoint writes down what comes of it. Rows are
 //! never cut: an answer that grows too large is an error. A transaction does not outlive the request.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
@@ -165,6 +167,7 @@ pub async fn handle(
         session.set_search_path(schemas);
     }
     let statements = session.parse(&body.sql).map_err(|error| failed(error, None))?;
+    check_kept(&statements).map_err(|error| failed(error, None))?;
     let values = parameter::read(&mut session, &statements, &body.parameters)
         .await
         .map_err(|error| failed(error, None))?;
@@ -200,9 +203,21 @@ async fn run(
             while let Some(batch) = rows.next().await {
                 writer.batch(&batch?)?;
             }
-            writer.end()
+            writer.end(statement)
         }
     }
+}
+
+/// What nobody could use any more would be done for nothing.
+fn check_kept(statements: &[Arc<Parsed>]) -> SqlResult<()> {
+    let left = statements.last().and_then(|last| last.left_behind());
+    left.map_or(Ok(()), |what| {
+        Err(SqlError::new(
+            SqlState::FeatureNotSupported,
+            format!("{what} has no effect at the end of a request: its session ends with it"),
+        )
+        .with_hint("send the statements that use it in the same request, or connect as psql does"))
+    })
 }
 
 /// A transaction that nobody ends would be given up silently.

@@ -1,6 +1,7 @@
 //! Relations whose rows do not depend on what a warehouse holds.
 
 use super::{OWNER_OID, Row};
+use crate::sql::operators::type_name;
 use crate::sql::pg::rows::{Rows, Value};
 use crate::sql::pg::types;
 use crate::sql::pg::world::{PG_CATALOG_OID, World};
@@ -35,6 +36,8 @@ pub(super) fn fill(world: &World, name: &str, rows: &mut Rows) -> bool {
         "pg_roles" | "pg_authid" => role(world, rows),
         "pg_user" => user(world, rows),
         "pg_settings" => pg_settings(world, rows),
+        "pg_cursors" => pg_cursors(world, rows),
+        "pg_prepared_statements" => pg_prepared_statements(world, rows),
         "pg_stat_activity" => pg_stat_activity(world, rows),
         "applicable_roles" => {}
         "enabled_roles" => rows.push(&[("role_name", world.ctx.actor.as_str().into())], &[]),
@@ -147,6 +150,38 @@ fn pg_settings(world: &World, rows: &mut Rows) {
             ("source", "session".into()),
             ("reset_val", setting.as_str().into()),
             ("pending_restart", false.into()),
+        ];
+        rows.push(row, &[]);
+    }
+}
+
+/// The cursors that statements declared.
+fn pg_cursors(world: &World, rows: &mut Rows) {
+    for (name, about) in &world.cursors {
+        let row: &Row<'_> = &[
+            ("name", name.as_str().into()),
+            ("statement", about.text.as_str().into()),
+            ("is_holdable", about.hold.into()),
+            ("is_binary", about.binary.into()),
+            ("is_scrollable", about.scroll.into()),
+            ("creation_time", about.declared_at.as_micros().into()),
+        ];
+        rows.push(row, &[]);
+    }
+}
+
+/// The statements that `PREPARE` made; those that messages of a protocol made are known to the door only.
+fn pg_prepared_statements(world: &World, rows: &mut Rows) {
+    for (name, prepared) in world.prepared.iter() {
+        let types = prepared.parameters().iter().map(type_name).collect();
+        let row: &Row<'_> = &[
+            ("name", name.as_str().into()),
+            ("statement", prepared.text.as_str().into()),
+            ("prepare_time", prepared.prepared_at.as_micros().into()),
+            ("parameter_types", Value::Texts(types)),
+            ("from_sql", true.into()),
+            // It is planned anew each time.
+            ("generic_plans", 0.into()),
         ];
         rows.push(row, &[]);
     }

@@ -99,11 +99,7 @@ impl Selected {
 }
 
 /// Notes that a bare parameter is assigned to a column of this type.
-pub(in crate::sql::statements) fn hint(
-    hints: &mut Vec<Option<DataType>>,
-    expr: &Expr,
-    column: &DataType,
-) {
+pub(in crate::sql) fn hint(hints: &mut Vec<Option<DataType>>, expr: &Expr, column: &DataType) {
     let Expr::Value(value) = expr else { return };
     let Value::Placeholder(name) = &value.value else { return };
     let Some(at) = name.strip_prefix('$').and_then(|digits| digits.parse::<u16>().ok()) else {
