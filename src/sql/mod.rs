@@ -44,6 +44,7 @@ mod system;
 mod tables;
 mod temp;
 mod transaction;
+mod type_of;
 mod types;
 mod versions;
 pub mod write;

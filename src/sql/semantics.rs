@@ -21,7 +21,9 @@ use super::casts::Casts;
 use super::comparisons::Comparisons;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
-use super::{aggregates, arrays, comparisons, extract, extremes, numeric, rounding, zones};
+use super::{
+    aggregates, arrays, comparisons, extract, extremes, numeric, rounding, type_of, zones,
+};
 
 /// The rules, those that need the types as they were written before the one that settles types.
 pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
@@ -160,6 +162,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     state.register_udf(comparisons::octet_length())?;
     state.register_udf(rounding::round())?;
     state.register_udf(numeric::numeric())?;
+    state.register_udf(type_of::type_of())?;
     if let Some(remainder) = Operators::new().remainder() {
         state.register_udf(Arc::new(remainder.as_ref().clone().with_aliases(["mod"])))?;
     }
