@@ -176,6 +176,8 @@ pub const SQL_OIDS_MAX: usize = 200_000;
 pub const SQL_METADATA_AT_ONCE: usize = 16;
 /// Bytes of the temporary tables of one session; they are in memory, as a part of what all queries share.
 pub const SQL_TEMPORARY_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Bytes of the rows that one change answers (`RETURNING`); they are kept until it is done.
+pub const SQL_RETURNING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What one statement says beside its answer; the rest is left out.
 pub const SQL_NOTICES_MAX: usize = 100;
 /// Commits that one statement lists.

@@ -226,7 +226,7 @@ impl Conversation {
                     self.output.put(&Answer::RowDescription(columns.description()))?;
                     let mut cursor = Cursor::new(columns, rows, self.session.as_ref());
                     let sent = self.send_rows(&mut cursor, 0, &cancel).await?.rows;
-                    self.complete(format!("SELECT {sent}"))?;
+                    self.complete(statement.tag(sent))?;
                 }
             }
         }

@@ -53,6 +53,14 @@ struct Bound {
     formats: Vec<Format>,
 }
 
+impl Bound {
+    /// The command tag of so many rows.
+    fn tag(&self, rows: u64) -> String {
+        let statement = self.prepared.statement.as_ref();
+        statement.map_or_else(|| format!("SELECT {rows}"), |statement| statement.tag(rows))
+    }
+}
+
 enum State {
     Bound(Vec<Value>),
     Open(Cursor),
@@ -179,7 +187,7 @@ impl Conversation {
                 let limit = u64::try_from(rows).unwrap_or(u64::MAX);
                 let sent = self.send_rows(&mut cursor, limit, &cancel).await?;
                 if sent.ended {
-                    self.complete(format!("SELECT {}", sent.rows))?;
+                    self.complete(bound.tag(sent.rows))?;
                     State::Ended
                 } else {
                     self.output.put(&Answer::PortalSuspended(PortalSuspended::new()))?;
@@ -187,7 +195,7 @@ impl Conversation {
                 }
             }
             State::Ended => {
-                self.complete("SELECT 0".to_owned())?;
+                self.complete(bound.tag(0))?;
                 State::Ended
             }
             other => other,

@@ -23,6 +23,7 @@ mod headings;
 mod kept;
 mod made;
 mod merged_order;
+mod multisets;
 mod names;
 mod numeric;
 mod operators;

@@ -19,6 +19,7 @@ use datafusion::physical_plan::execute_stream;
 
 use super::casts::Casts;
 use super::comparisons::Comparisons;
+use super::multisets::Multisets;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
 use super::{
@@ -28,6 +29,7 @@ use super::{
 /// The rules, those that need the types as they were written before the one that settles types.
 pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
+        Arc::new(Multisets),
         Arc::new(SingleRow::new()),
         Arc::new(Comparisons::new()),
         Arc::new(ResolveGroupingFunction::new()),

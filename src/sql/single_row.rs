@@ -60,14 +60,15 @@ impl SingleRow {
 /// `EXISTS` as a value, which the planner only knows as a condition, as a query that counts.
 fn existence(exists: Exists) -> Result<Transformed<Expr>> {
     let Exists { subquery, negated } = exists;
-    if !subquery.outer_ref_columns.is_empty() {
-        return Ok(Transformed::no(Expr::Exists(Exists { subquery, negated })));
-    }
+    let refers = !subquery.outer_ref_columns.is_empty();
     let rows = count(lit(1_i64));
     let counted = Expr::Column(Column::from_name(rows.schema_name().to_string()));
     let there = if negated { counted.eq(lit(0_i64)) } else { counted.gt(lit(0_i64)) };
-    let plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery))
-        .limit(0, Some(1))?
+    let mut plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery));
+    if !refers {
+        plan = plan.limit(0, Some(1))?;
+    }
+    let plan = plan
         .aggregate(Vec::<Expr>::new(), vec![rows])?
         .project(vec![there.alias("exists")])?
         .build()?;

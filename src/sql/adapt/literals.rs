@@ -1,6 +1,6 @@
 //! Numbers, types of times, patterns: what is written out.
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr, TimezoneInfo, Value};
+use datafusion::sql::sqlparser::ast::{DataType, TimezoneInfo, Value};
 
 use crate::sql::error::{SqlError, SqlResult};
 
@@ -69,40 +69,6 @@ fn without_exponent(text: &str) -> Option<String> {
         }
         Err(_) => format!("0.{}{digits}", "0".repeat(usize::try_from(-point).ok()?)),
     })
-}
-
-/// A pattern with another escape character as one with a backslash.
-pub(super) fn escaped(pattern: &mut Expr, escape: &mut Option<Value>) -> SqlResult<()> {
-    let Some(value) = escape else { return Ok(()) };
-    let refused = || SqlError::unsupported("ESCAPE of a pattern that is computed");
-    let Value::SingleQuotedString(mark) = value else { return Err(refused()) };
-    let mut marks = mark.chars();
-    let (mark, None) = (marks.next(), marks.next()) else {
-        return Err(SqlError::syntax("the escape of a pattern is one character"));
-    };
-    if mark == Some('\\') {
-        return Ok(());
-    }
-    let Expr::Value(pattern) = pattern else { return Err(refused()) };
-    let Value::SingleQuotedString(text) = &mut pattern.value else { return Err(refused()) };
-    let mut plain = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if Some(c) == mark {
-            let Some(next) = chars.next() else {
-                return Err(SqlError::syntax("a pattern must not end with its escape character"));
-            };
-            plain.push('\\');
-            plain.push(next);
-        } else if c == '\\' {
-            plain.push_str("\\\\");
-        } else {
-            plain.push(c);
-        }
-    }
-    *text = plain;
-    *escape = None;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,23 +4,23 @@
 mod integers;
 mod literals;
 mod made;
+mod patterns;
 mod quantified;
 mod queries;
 mod rows;
+mod windows;
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Query, SetExpr, Statement,
-    TableFactor, UnaryOperator, VisitMut as _, VisitorMut,
+    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Query, SelectItem, SetExpr,
+    Statement, TableFactor, UnaryOperator, VisitMut as _, VisitorMut,
 };
 
-use self::literals::{escaped, literal, typed};
+use self::literals::{literal, typed};
 use self::made::{binary, function};
+use self::patterns::escaped;
 use super::error::{SqlError, SqlResult};
-
-use super::made::{query, query_of};
-use super::syntax::at::SEPARATOR;
 
 /// Puts a statement into words that the planner reads as PostgreSQL does.
 ///
@@ -47,11 +47,7 @@ impl VisitorMut for Adapter {
         integers::items(&mut query.body);
         let with = queries::recursive_columns(query.with.as_mut());
         let adapted = with.and_then(|()| queries::body(&query.body));
-        if let SetExpr::Select(select) = query.body.as_mut()
-            && let Some(filter) = &mut select.selection
-        {
-            self.rows_in_query(filter);
-        }
+        self.queries_in(&mut query.body);
         flow(adapted)
     }
 
@@ -75,6 +71,29 @@ impl VisitorMut for Adapter {
     }
 }
 
+impl Adapter {
+    /// Conditions and values that ask queries.
+    fn queries_in(&mut self, body: &mut SetExpr) {
+        match body {
+            SetExpr::Select(select) => {
+                select.selection.iter_mut().for_each(|filter| self.rows_in_query(filter));
+                for item in &mut select.projection {
+                    if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } =
+                        item
+                    {
+                        self.values_in_query(expr);
+                    }
+                }
+            }
+            SetExpr::SetOperation { left, right, .. } => {
+                self.queries_in(left);
+                self.queries_in(right);
+            }
+            _ => {}
+        }
+    }
+}
+
 fn flow(result: SqlResult<()>) -> ControlFlow<SqlError> {
     match result {
         Ok(()) => ControlFlow::Continue(()),
@@ -84,8 +103,11 @@ fn flow(result: SqlResult<()>) -> ControlFlow<SqlError> {
 
 fn expression(expr: &mut Expr) -> SqlResult<()> {
     match expr {
-        Expr::SimilarTo { .. } => Err(SqlError::unsupported("SIMILAR TO")
-            .with_hint("use LIKE, or ~ with a regular expression")),
+        Expr::SimilarTo { negated, expr: value, pattern, escape_char } => {
+            *expr = patterns::similar(value, pattern, escape_char.as_ref(), *negated)?;
+            Ok(())
+        }
+        Expr::Function(_) => windows::ntile(expr),
         Expr::BinaryOp { left, op, right } => {
             if let (Some(l), Some(r)) = (rows::row(left), rows::row(right))
                 && let Some(compared) = rows::compared(l, op, r)?

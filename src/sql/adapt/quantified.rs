@@ -1,14 +1,16 @@
 //! Comparisons with any or all rows of a query, or items of an array.
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, Query, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
-    TableFactor, TableWithJoins, Values,
+    BinaryOperator, Expr, Ident, Query, SelectItem, TableAlias, TableAliasColumnDef, TableFactor,
+    TableWithJoins, UnaryOperator, VisitMut as _, VisitorMut,
 };
 
 use super::Adapter;
 use super::made::{binary, cases, function, number};
 use crate::sql::error::{SqlError, SqlResult};
-use crate::sql::made::{query, query_of};
+use crate::sql::made::query;
 use crate::sql::syntax::at::SEPARATOR;
 
 impl Adapter {
@@ -71,7 +73,7 @@ impl Adapter {
         Expr::Subquery(Box::new(selected_from(value, from, None)))
     }
 
-    /// `(a, b) IN (SELECT …)` where only true counts, as `EXISTS`.
+    /// `(a, b) [NOT] IN (SELECT …)` where only true counts, as `[NOT] EXISTS`.
     pub(super) fn rows_in_query(&mut self, filter: &mut Expr) {
         match filter {
             Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
@@ -79,23 +81,67 @@ impl Adapter {
                 self.rows_in_query(right);
             }
             Expr::Nested(inner) => self.rows_in_query(inner),
-            Expr::InSubquery { expr, subquery, negated: false } => {
-                let Expr::Tuple(values) = expr.as_ref() else { return };
-                let values = values.clone();
-                let column = |at: usize| Ident::with_quote('"', format!("value{SEPARATOR}{at}"));
-                let columns = (0..values.len()).map(column).collect();
-                let query = std::mem::replace(subquery, Box::new(nothing()));
-                let (from, name) = self.named(query, columns);
-                let equal = values.into_iter().enumerate().map(|(at, value)| {
-                    let column = Expr::CompoundIdentifier(vec![name.clone(), column(at)]);
-                    binary(value, BinaryOperator::Eq, column)
-                });
-                let filter_inside = equal.reduce(|a, b| binary(a, BinaryOperator::And, b));
-                let query = selected_from(number("1"), from, filter_inside);
-                *filter = Expr::Exists { subquery: Box::new(query), negated: false };
+            Expr::InSubquery { expr, subquery, negated } => {
+                if let Some(exists) = self.row_in_query(expr, subquery, *negated) {
+                    *filter = exists;
+                }
+            }
+            Expr::UnaryOp { op: UnaryOperator::Not, expr: inner } => {
+                let mut inner = inner.as_ref();
+                while let Expr::Nested(within) = inner {
+                    inner = within;
+                }
+                if let Expr::InSubquery { expr, subquery, negated } = inner
+                    && let Some(exists) = self.row_in_query(expr, subquery, !*negated)
+                {
+                    *filter = exists;
+                }
             }
             _ => {}
         }
+    }
+
+    fn row_in_query(&mut self, row: &Expr, query: &Query, negated: bool) -> Option<Expr> {
+        let Expr::Tuple(values) = row else { return None };
+        let column = |at: usize| Ident::with_quote('"', format!("value{SEPARATOR}{at}"));
+        let columns = (0..values.len()).map(column).collect();
+        let (from, name) = self.named(Box::new(query.clone()), columns);
+        let equal = values.iter().cloned().enumerate().map(|(at, value)| {
+            let column = Expr::CompoundIdentifier(vec![name.clone(), column(at)]);
+            binary(value, BinaryOperator::Eq, column)
+        });
+        let equal = equal.reduce(|a, b| binary(a, BinaryOperator::And, b));
+        // Not in it is what differs from each row for sure.
+        let filter =
+            if negated { equal.map(|equal| Expr::IsNotFalse(Box::new(equal))) } else { equal };
+        let query = selected_from(number("1"), from, filter);
+        Some(Expr::Exists { subquery: Box::new(query), negated })
+    }
+
+    /// `x [NOT] IN (SELECT …)` in a value that is shown, of which the planner only knows conditions: by how often
+    /// the value is there, how many rows there are, and how many nulls.
+    pub(super) fn values_in_query(&mut self, expr: &mut Expr) {
+        let mut shown = Shown { adapter: self, depth: 0 };
+        let _all: ControlFlow<()> = expr.visit(&mut shown);
+    }
+
+    fn value_in_query(&mut self, value: &Expr, query: &Query, negated: bool) -> Expr {
+        let rows = || function("count", vec![number("1")]);
+        let column = Ident::with_quote('"', format!("value{SEPARATOR}"));
+        let (from, name) = self.named(Box::new(query.clone()), vec![column.clone()]);
+        let item = Expr::CompoundIdentifier(vec![name, column]);
+        let equal = binary(item, BinaryOperator::Eq, value.clone());
+        let found = Expr::Subquery(Box::new(selected_from(rows(), from, Some(equal))));
+        let found = binary(found, BinaryOperator::Gt, number("0"));
+        let empty = self.aggregated(query, |_| rows());
+        let empty = binary(empty, BinaryOperator::Eq, number("0"));
+        let nulls = self.aggregated(query, |column| {
+            binary(rows(), BinaryOperator::Minus, function("count", vec![column]))
+        });
+        let nulls = binary(nulls, BinaryOperator::Gt, number("0"));
+        let unknown = Expr::IsNull(Box::new(Expr::Nested(Box::new(value.clone()))));
+        let unknown = binary(unknown, BinaryOperator::Or, nulls);
+        cases(vec![(found, Some(!negated)), (empty, Some(negated)), (unknown, None)], negated)
     }
 
     /// A query as a table with a name that nobody else uses.
@@ -119,12 +165,34 @@ impl Adapter {
     }
 }
 
-fn nothing() -> Query {
-    query_of(SetExpr::Values(Values {
-        explicit_row: false,
-        value_keyword: false,
-        rows: Vec::new(),
-    }))
+/// Puts `IN` of queries in other words, but not inside of queries.
+struct Shown<'a> {
+    adapter: &'a mut Adapter,
+    depth: usize,
+}
+
+impl VisitorMut for Shown<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth = self.depth.saturating_sub(1);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::InSubquery { expr: value, subquery, negated } = expr
+            && self.depth == 0
+            && super::rows::row(value).is_none_or(|row| row.len() == 1)
+        {
+            *expr = self.adapter.value_in_query(value, subquery, *negated);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// `SELECT value FROM from WHERE filter`

@@ -1,8 +1,7 @@
 //! Parts of queries: set operations, joins, recursive ones.
 
 use datafusion::sql::sqlparser::ast::{
-    JoinConstraint, JoinOperator, Select, SelectItem, SetExpr, SetOperator, SetQuantifier,
-    TableWithJoins, With,
+    JoinConstraint, JoinOperator, Select, SelectItem, SetExpr, TableWithJoins, With,
 };
 
 use crate::sql::error::{SqlError, SqlResult};
@@ -10,12 +9,7 @@ use crate::sql::error::{SqlError, SqlResult};
 pub(super) fn body(expr: &SetExpr) -> SqlResult<()> {
     match expr {
         SetExpr::Select(select) => selected(select),
-        SetExpr::SetOperation { op, set_quantifier, left, right } => {
-            let distinct = matches!(set_quantifier, SetQuantifier::None | SetQuantifier::Distinct);
-            // The planner joins both sides, which loses how often a row is there.
-            if *op != SetOperator::Union && !distinct {
-                return Err(SqlError::unsupported(format_args!("{op} {set_quantifier}")));
-            }
+        SetExpr::SetOperation { left, right, .. } => {
             body(left)?;
             body(right)
         }

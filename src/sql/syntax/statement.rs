@@ -13,6 +13,37 @@ pub struct Parsed {
     pub body: Body,
 }
 
+impl Parsed {
+    /// The command tag of its rows, if it has so many.
+    #[must_use]
+    pub fn tag(&self, rows: u64) -> String {
+        match &self.body {
+            Body::Standard(body) => match body.as_ref() {
+                ast::Statement::Explain { .. } => "EXPLAIN".to_owned(),
+                ast::Statement::ShowVariable { .. } => "SHOW".to_owned(),
+                other => format!("{} {rows}", verb(other)),
+            },
+            Body::Own(_) | Body::Version(_) => format!("SELECT {rows}"),
+        }
+    }
+}
+
+/// The tag of a statement without the number of rows.
+fn verb(statement: &ast::Statement) -> &'static str {
+    match statement {
+        ast::Statement::Insert(_) => "INSERT 0",
+        ast::Statement::Update(_) => "UPDATE",
+        ast::Statement::Delete(_) => "DELETE",
+        ast::Statement::Query(query) => match query.body.as_ref() {
+            ast::SetExpr::Insert(inner)
+            | ast::SetExpr::Update(inner)
+            | ast::SetExpr::Delete(inner) => verb(inner),
+            _ => "SELECT",
+        },
+        _ => "SELECT",
+    }
+}
+
 /// What a statement is.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Body {

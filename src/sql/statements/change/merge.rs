@@ -27,7 +27,10 @@ use crate::sql::statements::rows::column_at;
 const SOURCE: &str = "\u{1f}source";
 
 pub(super) async fn prepare(session: &Session, merge: &Merge) -> SqlResult<Change> {
-    let Merge { optimizer_hint: None, table, source, on, clauses, output: None, .. } = merge else {
+    if merge.output.is_some() {
+        return Err(SqlError::unsupported("MERGE … RETURNING"));
+    }
+    let Merge { optimizer_hint: None, table, source, on, clauses, .. } = merge else {
         return Err(SqlError::unsupported("this form of MERGE"));
     };
     let (changed, bound) = target(session, table).await?;
@@ -52,7 +55,7 @@ pub(super) async fn prepare(session: &Session, merge: &Merge) -> SqlResult<Chang
         .map(|clause| self::clause(clause, &changed, &sides))
         .collect::<SqlResult<Vec<_>>>()?;
     let selected = Selected::new(&changed, from, None, clauses);
-    Ok(Change { changed, selected, matches: Matches::One, tag: "MERGE" })
+    Ok(Change { changed, selected, matches: Matches::One, tag: "MERGE", returning: None })
 }
 
 const fn is_not_matched(kind: &MergeClauseKind) -> bool {
@@ -117,7 +120,7 @@ impl VisitorMut for OneSide<'_> {
 
 fn on_one_side(expr: &Expr, alias: &Ident, changed: &Changed) -> Expr {
     let mut expr = expr.clone();
-    let mut walk = OneSide { alias, both: &changed.written.schema, depth: 0 };
+    let mut walk = OneSide { alias, both: &changed.schema, depth: 0 };
     let _all: ControlFlow<()> = expr.visit(&mut walk);
     expr
 }
@@ -210,7 +213,7 @@ fn inserted(
     let [given] = rows.rows.as_slice() else {
         return Err(SqlError::syntax("INSERT in MERGE has one row of values"));
     };
-    let schema = &changed.written.schema;
+    let schema = &changed.schema;
     let mut values = vec![NewValue::Missing; schema.fields().len()];
     let places: Vec<usize> = if columns.is_empty() {
         (0..values.len()).take(given.len()).collect()
