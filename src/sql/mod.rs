@@ -44,6 +44,7 @@ pub mod syntax;
 mod system;
 mod tables;
 mod temp;
+mod time_digits;
 mod transaction;
 mod type_of;
 mod types;

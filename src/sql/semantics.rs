@@ -23,7 +23,8 @@ use super::multisets::Multisets;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
 use super::{
-    aggregates, arrays, comparisons, extract, extremes, numeric, rounding, type_of, zones,
+    aggregates, arrays, comparisons, extract, extremes, numeric, rounding, time_digits, type_of,
+    zones,
 };
 
 /// The rules, those that need the types as they were written before the one that settles types.
@@ -165,6 +166,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     state.register_udf(rounding::round())?;
     state.register_udf(numeric::numeric())?;
     state.register_udf(type_of::type_of())?;
+    state.register_udf(time_digits::time_digits())?;
     if let Some(remainder) = Operators::new().remainder() {
         state.register_udf(Arc::new(remainder.as_ref().clone().with_aliases(["mod"])))?;
     }

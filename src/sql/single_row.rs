@@ -14,6 +14,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::expr::Exists;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Expr, LogicalPlan, LogicalPlanBuilder, Signature,
@@ -22,6 +23,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::error::{SqlError, SqlState};
+use super::syntax::at::SEPARATOR;
 
 /// The rule.
 #[derive(Debug)]
@@ -91,18 +93,47 @@ impl AnalyzerRule for SingleRow {
     }
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        let mut numbers = 0..;
         let done = plan.transform_up_with_subqueries(|plan| {
             let shown = matches!(plan, LogicalPlan::Projection(_));
+            let names = NamePreserver::new(&plan);
             plan.map_expressions(|expr| {
-                expr.transform_up(|expr| match expr {
-                    Expr::ScalarSubquery(subquery) => self.subquery(subquery),
-                    Expr::Exists(exists) if shown => existence(exists),
-                    other => Ok(Transformed::no(other)),
-                })
+                let name = names.save(&expr);
+                let done = expr.transform_up(|expr| {
+                    let done = match expr {
+                        Expr::ScalarSubquery(subquery) => self.subquery(subquery)?,
+                        Expr::Exists(exists) if shown => existence(exists)?,
+                        other => Transformed::no(other),
+                    };
+                    match done.data {
+                        Expr::ScalarSubquery(subquery) => {
+                            let number = numbers.next().unwrap_or_default();
+                            Ok(Transformed::yes(Expr::ScalarSubquery(renamed(subquery, number)?)))
+                        }
+                        other => Ok(Transformed::new(other, done.transformed, done.tnr)),
+                    }
+                })?;
+                Ok(done.update_data(|expr| name.restore(expr)))
             })
         })?;
         Ok(done.data)
     }
+}
+
+/// Gives the column of a query a name that no other such query has: the planner joins them, and knows their
+/// columns by their names.
+fn renamed(subquery: Subquery, number: usize) -> Result<Subquery> {
+    const OURS: &str = "the one of ";
+    let field = subquery.subquery.schema().field(0);
+    if field.name().contains(OURS) || subquery.subquery.schema().fields().len() != 1 {
+        return Ok(subquery);
+    }
+    let name = format!("{}{SEPARATOR}{OURS}{number}", field.name());
+    let column = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
+    let plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery))
+        .project(vec![column.alias(name)])?
+        .build()?;
+    Ok(Subquery { subquery: Arc::new(plan), ..subquery })
 }
 
 /// The value of the only row.

@@ -8,10 +8,11 @@
 //! in `ORDER BY` and limits are no values.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, SelectItem, SetExpr, UnaryOperator, Value,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    SelectItem, SetExpr, UnaryOperator, Value,
 };
 
+use super::made::cast;
 use crate::sql::bind::folded;
 
 /// Functions whose result has the type of their arguments.
@@ -64,6 +65,11 @@ pub(super) fn parts(expr: &mut Expr) {
         BitwiseAnd, BitwiseOr, PGBitwiseShiftLeft, PGBitwiseShiftRight, PGBitwiseXor,
     };
     match expr {
+        // The least of them has no opposite.
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } if is_least(inner) => {
+            let text = Value::SingleQuotedString(i64::MIN.to_string());
+            *expr = cast(Expr::Value(text.into()), DataType::BigInt(None));
+        }
         Expr::Case { conditions, else_result, .. } => {
             conditions.iter_mut().for_each(|arm| settle(&mut arm.result));
             else_result.iter_mut().for_each(|last| settle(last));
@@ -98,18 +104,17 @@ fn settle(expr: &mut Expr) {
     if i32::try_from(number).is_err() {
         return;
     }
-    let value = Box::new(std::mem::replace(expr, Expr::Value(Value::Null.into())));
-    *expr = Expr::Cast {
-        kind: CastKind::Cast,
-        expr: value,
-        data_type: DataType::Int(None),
-        array: false,
-        format: None,
-    };
+    let value = std::mem::replace(expr, Expr::Value(Value::Null.into()));
+    *expr = cast(value, DataType::Int(None));
+}
+
+fn is_least(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value)
+        if matches!(&value.value, Value::Number(text, _) if text == "9223372036854775808"))
 }
 
 /// The number that an expression writes out.
-fn written(expr: &Expr) -> Option<i64> {
+pub(super) fn written(expr: &Expr) -> Option<i64> {
     match expr {
         Expr::Value(value) => match &value.value {
             Value::Number(text, _) => text.parse().ok(),

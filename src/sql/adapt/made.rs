@@ -2,12 +2,22 @@
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Value,
+    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, Value,
 };
 
 pub(super) fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::Nested(Box::new(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }))
+}
+
+pub(super) fn cast(value: Expr, data_type: DataType) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(value),
+        data_type,
+        array: false,
+        format: None,
+    }
 }
 
 pub(super) fn number(text: &str) -> Expr {
@@ -21,12 +31,16 @@ pub(super) fn cases(conditions: Vec<(Expr, Option<bool>)>, otherwise: bool) -> E
         .into_iter()
         .map(|(condition, truth)| CaseWhen { condition, result: value(truth) })
         .collect();
+    case(conditions, value(Some(otherwise)))
+}
+
+pub(super) fn case(conditions: Vec<CaseWhen>, otherwise: Expr) -> Expr {
     Expr::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),
         operand: None,
         conditions,
-        else_result: Some(Box::new(value(Some(otherwise)))),
+        else_result: Some(Box::new(otherwise)),
     }
 }
 

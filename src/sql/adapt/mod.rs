@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::ast::{
     Statement, TableFactor, UnaryOperator, VisitMut as _, VisitorMut,
 };
 
-use self::literals::{literal, typed};
+use self::literals::{limited, literal, typed};
 use self::made::{binary, function};
 use self::patterns::escaped;
 use super::error::{SqlError, SqlResult};
@@ -45,6 +45,9 @@ impl VisitorMut for Adapter {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
         super::headings::give_query(query);
         integers::items(&mut query.body);
+        if let Err(error) = queries::fetch(query) {
+            return ControlFlow::Break(error);
+        }
         let with = queries::recursive_columns(query.with.as_mut());
         let adapted = with.and_then(|()| queries::body(&query.body));
         self.queries_in(&mut query.body);
@@ -60,8 +63,17 @@ impl VisitorMut for Adapter {
         }
     }
 
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<SqlError> {
+        queries::series(factor);
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
         integers::parts(expr);
+        match limited(expr) {
+            Ok(false) => {}
+            done => return flow(done.map(drop)),
+        }
         flow(self.quantified(expr).and_then(|()| expression(expr)))
     }
 

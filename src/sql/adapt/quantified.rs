@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, Query, SelectItem, TableAlias, TableAliasColumnDef, TableFactor,
-    TableWithJoins, UnaryOperator, VisitMut as _, VisitorMut,
+    BinaryOperator, CaseWhen, Expr, Ident, Query, SelectItem, TableAlias, TableAliasColumnDef,
+    TableFactor, TableWithJoins, UnaryOperator, Value, VisitMut as _, VisitorMut,
 };
 
 use super::Adapter;
-use super::made::{binary, cases, function, number};
+use super::made::{binary, case, cases, function, number};
 use crate::sql::error::{SqlError, SqlResult};
 use crate::sql::made::query;
 use crate::sql::syntax::at::SEPARATOR;
@@ -69,8 +69,8 @@ impl Adapter {
     fn aggregated(&mut self, query: &Query, aggregate: impl Fn(Expr) -> Expr) -> Expr {
         let column = Ident::with_quote('"', "value");
         let (from, name) = self.named(Box::new(query.clone()), vec![column.clone()]);
-        let value = aggregate(Expr::CompoundIdentifier(vec![name, column]));
-        Expr::Subquery(Box::new(selected_from(value, from, None)))
+        let value = aggregate(Expr::CompoundIdentifier(vec![name.clone(), column]));
+        value_of(value, from, None, name)
     }
 
     /// `(a, b) [NOT] IN (SELECT …)` where only true counts, as `[NOT] EXISTS`.
@@ -129,9 +129,9 @@ impl Adapter {
         let rows = || function("count", vec![number("1")]);
         let column = Ident::with_quote('"', format!("value{SEPARATOR}"));
         let (from, name) = self.named(Box::new(query.clone()), vec![column.clone()]);
-        let item = Expr::CompoundIdentifier(vec![name, column]);
+        let item = Expr::CompoundIdentifier(vec![name.clone(), column]);
         let equal = binary(item, BinaryOperator::Eq, value.clone());
-        let found = Expr::Subquery(Box::new(selected_from(rows(), from, Some(equal))));
+        let found = value_of(rows(), from, Some(equal), name);
         let found = binary(found, BinaryOperator::Gt, number("0"));
         let empty = self.aggregated(query, |_| rows());
         let empty = binary(empty, BinaryOperator::Eq, number("0"));
@@ -141,7 +141,17 @@ impl Adapter {
         let nulls = binary(nulls, BinaryOperator::Gt, number("0"));
         let unknown = Expr::IsNull(Box::new(Expr::Nested(Box::new(value.clone()))));
         let unknown = binary(unknown, BinaryOperator::Or, nulls);
-        cases(vec![(found, Some(!negated)), (empty, Some(negated)), (unknown, None)], negated)
+        // Numbers, with which something is computed: the planner takes truth values apart and asks each query
+        // several times then, for which it has one name only.
+        let arm = |condition, result| CaseWhen { condition, result };
+        let conditions = vec![
+            arm(found, number("1")),
+            arm(empty, number("0")),
+            arm(unknown, Expr::value(Value::Null)),
+        ];
+        let there = case(conditions, number("0"));
+        let there = binary(there, BinaryOperator::Plus, number("0"));
+        binary(there, BinaryOperator::Eq, number(if negated { "0" } else { "1" }))
     }
 
     /// A query as a table with a name that nobody else uses.
@@ -193,6 +203,12 @@ impl VisitorMut for Shown<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// `(SELECT value FROM from WHERE filter)` with a name that no other such value has: the planner joins them.
+fn value_of(value: Expr, from: TableWithJoins, filter: Option<Expr>, name: Ident) -> Expr {
+    let item = SelectItem::ExprWithAlias { expr: value, alias: name };
+    Expr::Subquery(Box::new(query(vec![item], vec![from], filter)))
 }
 
 /// `SELECT value FROM from WHERE filter`

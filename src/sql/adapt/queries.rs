@@ -1,10 +1,16 @@
 //! Parts of queries: set operations, joins, recursive ones.
 
 use datafusion::sql::sqlparser::ast::{
-    JoinConstraint, JoinOperator, Select, SelectItem, SetExpr, TableWithJoins, With,
+    DataType, Expr, FunctionArg, FunctionArgExpr, Ident, JoinConstraint, JoinOperator, LimitClause,
+    Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, TimezoneInfo,
+    With,
 };
 
+use super::integers::written;
+use super::made::{cast, number};
+use crate::sql::bind::folded;
 use crate::sql::error::{SqlError, SqlResult};
+use crate::sql::made::query;
 
 pub(super) fn body(expr: &SetExpr) -> SqlResult<()> {
     match expr {
@@ -68,5 +74,90 @@ fn first(expr: &mut SetExpr) -> Option<&mut Select> {
         SetExpr::SetOperation { left, .. } => first(left),
         SetExpr::Query(query) => first(&mut query.body),
         _ => None,
+    }
+}
+
+/// `FETCH FIRST 2 ROWS ONLY` as `LIMIT 2`.
+pub(super) fn fetch(query: &mut Query) -> SqlResult<()> {
+    let Some(fetch) = query.fetch.take() else { return Ok(()) };
+    if fetch.with_ties || fetch.percent {
+        return Err(SqlError::unsupported("FETCH … WITH TIES or PERCENT"));
+    }
+    let rows = fetch.quantity.unwrap_or_else(|| number("1"));
+    match &mut query.limit_clause {
+        None => {
+            query.limit_clause = Some(LimitClause::LimitOffset {
+                limit: Some(rows),
+                offset: None,
+                limit_by: Vec::new(),
+            });
+        }
+        Some(LimitClause::LimitOffset { limit: limit @ None, .. }) => *limit = Some(rows),
+        Some(_) => return Err(SqlError::syntax("multiple LIMIT clauses not allowed")),
+    }
+    Ok(())
+}
+
+/// `FROM generate_series(…)` with a column of the type and the name that PostgreSQL gives it.
+pub(super) fn series(factor: &mut TableFactor) {
+    let TableFactor::Table { name, alias, args: Some(args), with_ordinality: false, .. } = factor
+    else {
+        return;
+    };
+    let called = name.0.last().and_then(|part| part.as_ident()).map(folded);
+    if called.as_deref() != Some("generate_series") {
+        return;
+    }
+    let kinds = args.args.iter().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => kind(expr),
+        _ => None,
+    });
+    let kind =
+        kinds.reduce(|one, other| if one == other || one == Some(Kind::Date) { one } else { None });
+    let value = Expr::Identifier(Ident::with_quote('"', "value"));
+    let value = match kind.flatten() {
+        Some(Kind::Integer) => cast(value, DataType::Int(None)),
+        Some(Kind::Date) => cast(value, DataType::Timestamp(Some(6), TimezoneInfo::Tz)),
+        None => value,
+    };
+    let table = alias.take();
+    let called = Ident::with_quote('"', "generate_series");
+    let (table, column) = match table {
+        Some(mut alias) if alias.columns.len() == 1 => {
+            let column = alias.columns.remove(0).name;
+            (alias.name, column)
+        }
+        Some(alias) if alias.columns.is_empty() => (alias.name.clone(), alias.name),
+        Some(other) => {
+            *alias = Some(other);
+            return;
+        }
+        None => (called.clone(), called),
+    };
+    let item = SelectItem::ExprWithAlias { expr: value, alias: column };
+    let from = TableWithJoins { relation: factor.clone(), joins: Vec::new() };
+    *factor = TableFactor::Derived {
+        lateral: false,
+        subquery: Box::new(query(vec![item], vec![from], None)),
+        alias: Some(TableAlias { explicit: true, name: table, columns: Vec::new() }),
+        sample: None,
+    };
+}
+
+/// What a series is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Integer,
+    Date,
+}
+
+fn kind(expr: &Expr) -> Option<Kind> {
+    match expr {
+        Expr::Cast { data_type: DataType::Date, .. } => Some(Kind::Date),
+        Expr::TypedString(text) if text.data_type == DataType::Date => Some(Kind::Date),
+        other => {
+            let number = written(other)?;
+            i32::try_from(number).is_ok().then_some(Kind::Integer)
+        }
     }
 }

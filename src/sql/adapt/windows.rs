@@ -1,13 +1,12 @@
 //! `ntile` by the number of a row and how many there are: the planner's own gives the rows that are over to
 //! other groups.
 
-use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArguments, Value, WindowSpec, WindowType,
 };
 
-use super::made::{binary, function, number};
+use super::made::{binary, case, cast, function, number};
 use crate::sql::bind::folded;
 use crate::sql::error::{SqlError, SqlResult};
 
@@ -45,23 +44,9 @@ pub(super) fn ntile(expr: &mut Expr) -> SqlResult<()> {
     let behind = binary(behind, BinaryOperator::Divide, some);
     let behind =
         binary(binary(behind, BinaryOperator::Plus, longer()), BinaryOperator::Plus, number("1"));
-    let group = Expr::Case {
-        case_token: AttachedToken::empty(),
-        end_token: AttachedToken::empty(),
-        operand: None,
-        conditions: vec![CaseWhen {
-            condition: binary(place(), BinaryOperator::Lt, over_longer()),
-            result: in_longer,
-        }],
-        else_result: Some(Box::new(behind)),
-    };
-    *expr = Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(group),
-        data_type: DataType::Int(None),
-        array: false,
-        format: None,
-    };
+    let condition = binary(place(), BinaryOperator::Lt, over_longer());
+    let group = case(vec![CaseWhen { condition, result: in_longer }], behind);
+    *expr = cast(group, DataType::Int(None));
     Ok(())
 }
 
