@@ -17,8 +17,8 @@ use datafusion::logical_expr::expr::Exists;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, LogicalPlan, LogicalPlanBuilder, Signature,
-    Subquery, Volatility, lit,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, LogicalPlan, LogicalPlanBuilder, Projection,
+    Signature, Subquery, Volatility, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -97,7 +97,7 @@ impl AnalyzerRule for SingleRow {
         let done = plan.transform_up_with_subqueries(|plan| {
             let shown = matches!(plan, LogicalPlan::Projection(_));
             let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expr| {
+            let done = plan.map_expressions(|expr| {
                 let name = names.save(&expr);
                 let done = expr.transform_up(|expr| {
                     let done = match expr {
@@ -114,10 +114,44 @@ impl AnalyzerRule for SingleRow {
                     }
                 })?;
                 Ok(done.update_data(|expr| name.restore(expr)))
-            })
+            })?;
+            done.map_data(staged)
         })?;
         Ok(done.data)
     }
+}
+
+/// Values of several queries that refer to this one, one after the other: the planner joins each of them with a
+/// column of one name, which it cannot tell apart.
+fn staged(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let LogicalPlan::Projection(Projection { expr: exprs, input, .. }) = &plan else {
+        return Ok(plan);
+    };
+    let mut found = Vec::new();
+    let shown = exprs
+        .iter()
+        .map(|expr| {
+            let done = expr.clone().transform_down(|expr| match expr {
+                Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty() => {
+                    let name = subquery.subquery.schema().field(0).name().clone();
+                    found.push(Expr::ScalarSubquery(subquery).alias(name.clone()));
+                    Ok(Transformed::yes(Expr::Column(Column::from_name(name))))
+                }
+                other => Ok(Transformed::no(other)),
+            })?;
+            Ok(done.data)
+        })
+        .collect::<Result<Vec<Expr>>>()?;
+    if found.len() < 2 {
+        return Ok(plan);
+    }
+    let mut below = input.as_ref().clone();
+    for value in found {
+        let columns = below.schema().iter().map(|column| Expr::Column(Column::from(column)));
+        let columns: Vec<Expr> = columns.chain([value]).collect();
+        below = LogicalPlanBuilder::from(below).project(columns)?.build()?;
+    }
+    LogicalPlanBuilder::from(below).project(shown)?.build()
 }
 
 /// Gives the column of a query a name that no other such query has: the planner joins them, and knows their

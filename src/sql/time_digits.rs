@@ -90,11 +90,13 @@ impl ScalarUDFImpl for TimeDigits {
 
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
         match arg_types {
-            [
-                time @ (DataType::Timestamp(TimeUnit::Microsecond, _)
-                | DataType::Time64(TimeUnit::Microsecond)),
-                digits,
-            ] if digits.is_integer() => Ok(vec![time.clone(), DataType::Int64]),
+            [DataType::Timestamp(_, zone), digits] if digits.is_integer() => {
+                let time = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+                Ok(vec![time, DataType::Int64])
+            }
+            [DataType::Time32(_) | DataType::Time64(_), digits] if digits.is_integer() => {
+                Ok(vec![DataType::Time64(TimeUnit::Microsecond), DataType::Int64])
+            }
             _ => Err(wrong().into()),
         }
     }

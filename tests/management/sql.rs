@@ -255,7 +255,7 @@ async fn parameters_are_values() {
 #[tokio::test]
 async fn arrow_streams_every_row() {
     let app = TestApp::new().await;
-    let sql = "SELECT value AS n, 'row ' || value AS t FROM generate_series(1, 250000)";
+    let sql = "SELECT value AS n, 'row ' || value AS t FROM generate_series(1, 250000) AS g(value)";
     let batches = app.arrow(&json!({ "sql": sql })).await;
     let (mut count, mut sum) = (0, 0);
     for batch in &batches {
@@ -296,7 +296,7 @@ async fn arrow_needs_one_statement_with_rows() {
 #[tokio::test]
 async fn an_error_in_the_midst_breaks_the_stream_off() {
     let app = TestApp::new().await;
-    let sql = "SELECT 1 / (400000 - value) AS n FROM generate_series(1, 500000)";
+    let sql = "SELECT 1 / (400000 - value) AS n FROM generate_series(1, 500000) AS g(value)";
     let request = Request::post("/api/v1/sql")
         .header("accept", ARROW)
         .body(Body::from(json!({ "sql": sql }).to_string()))
@@ -308,13 +308,14 @@ async fn an_error_in_the_midst_breaks_the_stream_off() {
 #[tokio::test]
 async fn json_is_limited_and_never_cut() {
     let app = TestApp::new().await;
-    let body = app.sql("SELECT value FROM generate_series(1, 100000)").await.with(200);
+    let body = app.sql("SELECT value FROM generate_series(1, 100000) AS g(value)").await.with(200);
     assert_eq!(body["results"][0]["rows"].as_array().unwrap().len(), 100_000);
-    let answer = app.sql("SELECT 1; SELECT value FROM generate_series(1, 100000)").await;
+    let answer =
+        app.sql("SELECT 1; SELECT value FROM generate_series(1, 100000) AS g(value)").await;
     assert!(!answer.headers.contains_key("retry-after"));
     let body = answer.with(422);
     assert_eq!((body["sqlstate"].as_str(), body["statement"].as_u64()), (Some("54000"), Some(1)));
     assert!(body["hint"].as_str().unwrap().contains(ARROW), "{body}");
-    let wide = "SELECT repeat('x', 1000000) FROM generate_series(1, 70)";
+    let wide = "SELECT repeat('x', 1000000) FROM generate_series(1, 70) AS g(value)";
     assert_eq!(refusal(app.sql(wide).await), (422, "54000".to_owned(), Some(0)));
 }

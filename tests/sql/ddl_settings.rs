@@ -85,8 +85,8 @@ async fn a_statement_ends_when_its_time_is_over() {
     let sql = Sql::new().await;
     let mut session = sql.on("lake");
     ok(&mut session, "SET statement_timeout = '50ms'").await;
-    let long = "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b \
-                WHERE (a.value * b.value) % 7 = 3";
+    let long = "SELECT count(*) FROM generate_series(1, 100000) a(value), generate_series(1, 100000) b(value) \
+                WHERE (a.value::bigint * b.value) % 7 = 3";
     assert_eq!(fails(&mut session, long).await.state, SqlState::QueryCanceled);
     let error = fails(&mut session, &format!("CREATE TABLE t AS {long}")).await;
     assert_eq!(error.state, SqlState::QueryCanceled);

@@ -57,10 +57,11 @@ pub(super) fn limited(expr: &mut Expr) -> SqlResult<bool> {
         _ => return Ok(false),
     };
     let (name, limit) = match data_type {
-        DataType::Timestamp(Some(digits), _) | DataType::Time(Some(digits), _) if *digits != 6 => {
-            // More than six digits are taken for six.
-            (TIME_DIGITS, std::mem::replace(digits, 6).min(6))
+        // More than six digits are taken for six.
+        DataType::Timestamp(digits @ Some(_), _) if *digits != Some(6) => {
+            (TIME_DIGITS, digits.replace(6).unwrap_or(6).min(6))
         }
+        DataType::Time(digits @ Some(_), _) => (TIME_DIGITS, digits.take().unwrap_or(6).min(6)),
         DataType::Varchar(Some(CharacterLength::IntegerLength { length, unit: None }))
         | DataType::CharVarying(Some(CharacterLength::IntegerLength { length, unit: None }))
         | DataType::CharacterVarying(Some(CharacterLength::IntegerLength { length, unit: None })) =>

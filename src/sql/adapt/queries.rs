@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::{
     DataType, Expr, FunctionArg, FunctionArgExpr, Ident, JoinConstraint, JoinOperator, LimitClause,
     Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, TimezoneInfo,
-    With,
+    TypedString, With,
 };
 
 use super::integers::written;
@@ -108,16 +108,30 @@ pub(super) fn series(factor: &mut TableFactor) {
     if called.as_deref() != Some("generate_series") {
         return;
     }
-    let kinds = args.args.iter().map(|argument| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => kind(expr),
+    let kinds: Vec<Option<Kind>> = args
+        .args
+        .iter()
+        .map(|argument| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => kind(expr),
+            _ => None,
+        })
+        .collect();
+    // An interval follows the two ends.
+    let kind = match kinds.as_slice() {
+        [Some(Kind::Integer), others @ ..] => {
+            others.iter().all(|kind| *kind == Some(Kind::Integer)).then_some(Kind::Integer)
+        }
+        [Some(one), Some(other), ..] if one == other => Some(*one),
         _ => None,
-    });
-    let kind =
-        kinds.reduce(|one, other| if one == other || one == Some(Kind::Date) { one } else { None });
+    };
     let value = Expr::Identifier(Ident::with_quote('"', "value"));
-    let value = match kind.flatten() {
+    let value = match kind {
         Some(Kind::Integer) => cast(value, DataType::Int(None)),
         Some(Kind::Date) => cast(value, DataType::Timestamp(Some(6), TimezoneInfo::Tz)),
+        Some(Kind::Time) => {
+            args.args.iter_mut().for_each(nanoseconds);
+            cast(value, DataType::Timestamp(Some(6), TimezoneInfo::None))
+        }
         None => value,
     };
     let table = alias.take();
@@ -149,12 +163,35 @@ pub(super) fn series(factor: &mut TableFactor) {
 enum Kind {
     Integer,
     Date,
+    /// Timestamps without a zone.
+    Time,
+}
+
+const LOCAL: [TimezoneInfo; 2] = [TimezoneInfo::None, TimezoneInfo::WithoutTimeZone];
+
+/// The planner's own series of times is one of nanoseconds.
+fn nanoseconds(argument: &mut FunctionArg) {
+    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(
+        Expr::Cast { data_type, .. } | Expr::TypedString(TypedString { data_type, .. }),
+    )) = argument
+        && let DataType::Timestamp(digits, _) = data_type
+    {
+        *digits = Some(9);
+    }
 }
 
 fn kind(expr: &Expr) -> Option<Kind> {
     match expr {
         Expr::Cast { data_type: DataType::Date, .. } => Some(Kind::Date),
         Expr::TypedString(text) if text.data_type == DataType::Date => Some(Kind::Date),
+        Expr::Cast { data_type: DataType::Timestamp(_, zone), .. } if LOCAL.contains(zone) => {
+            Some(Kind::Time)
+        }
+        Expr::TypedString(TypedString { data_type: DataType::Timestamp(_, zone), .. })
+            if LOCAL.contains(zone) =>
+        {
+            Some(Kind::Time)
+        }
         other => {
             let number = written(other)?;
             i32::try_from(number).is_ok().then_some(Kind::Integer)
