@@ -10,6 +10,7 @@ mod clause;
 pub mod copy;
 mod definition;
 mod lexemes;
+pub(in crate::sql) mod nothing;
 pub mod own;
 mod parse;
 mod refs;

@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Join, JoinConstraint, JoinOperator, Merge, MergeAction, MergeClause,
-    MergeClauseKind, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr, Query, SelectItem,
-    TableAlias, TableFactor, TableWithJoins, Value, VisitMut as _, VisitorMut,
-    WildcardAdditionalOptions,
+    Assignment, AssignmentTarget, Expr, Ident, Join, JoinConstraint, JoinOperator, Merge,
+    MergeAction, MergeClause, MergeClauseKind, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr,
+    ObjectName, Query, SelectItem, TableAlias, TableFactor, TableWithJoins, Value, VisitMut as _,
+    VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::query::{Clause, NewValue, Selected, both, item, qualified};
@@ -22,6 +22,7 @@ use crate::sql::made::query;
 use crate::sql::scan::ROW_POSITION;
 use crate::sql::session::Session;
 use crate::sql::statements::rows::column_at;
+use crate::sql::syntax::nothing;
 
 /// The column that is there in rows with a source.
 const SOURCE: &str = "\u{1f}source";
@@ -172,6 +173,9 @@ fn clause(clause: &MergeClause, changed: &Changed, sides: &Sides) -> SqlResult<C
         ),
         None => holds,
     };
+    if is_nothing(&clause.action) {
+        return Ok(Clause { when: Some(when), action: Action::Nothing, values: Vec::new() });
+    }
     let (action, values) = match &clause.action {
         MergeAction::Insert(insert) if is_not_matched(kind) => {
             (Action::Insert, inserted(insert, changed, &sides.source)?)
@@ -194,6 +198,26 @@ fn clause(clause: &MergeClause, changed: &Changed, sides: &Sides) -> SqlResult<C
         }
     };
     Ok(Clause { when: Some(when), action, values })
+}
+
+/// Whether the action is `DO NOTHING`.
+fn is_nothing(action: &MergeAction) -> bool {
+    match action {
+        MergeAction::Update(MergeUpdateExpr { assignments, .. }) => match assignments.as_slice() {
+            [Assignment { target: AssignmentTarget::ColumnName(ObjectName(parts)), .. }] => parts
+                .last()
+                .and_then(|part| part.as_ident())
+                .is_some_and(|name| nothing::is_nothing(&name.value)),
+            _ => false,
+        },
+        MergeAction::Insert(MergeInsertExpr { kind: MergeInsertKind::Values(rows), .. }) => {
+            let mut values = rows.rows.iter().flatten();
+            values.any(
+                |value| matches!(value, Expr::Identifier(name) if nothing::is_nothing(&name.value)),
+            )
+        }
+        _ => false,
+    }
 }
 
 fn inserted(

@@ -43,6 +43,8 @@ enum Action {
     Update,
     /// A new one comes.
     Insert,
+    /// All stays as it is.
+    Nothing,
 }
 
 /// What a row of the table may meet.

@@ -146,6 +146,11 @@ fn take(
             .ok()
             .and_then(|number| actions.get(number))
             .ok_or_else(|| SqlError::new(SqlState::InternalError, "a row without an action"))?;
+        if *action == Action::Nothing {
+            comes.push(false);
+            met.push(false);
+            continue;
+        }
         if *action == Action::Insert {
             marks.count += 1;
             comes.push(true);
