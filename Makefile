@@ -25,4 +25,5 @@ bench: ## benchmarks; numbers and machine go into benchmarks/README.md
 	cargo bench --features testing
 
 bench-sql: setup ## SQL beside DuckDB and DataFusion on the same files; `cargo build --release` first
+	.venv/clients/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/sql/requirements.txt
 	NUNATAK_BIN=$${NUNATAK_BIN:-target/release/nunatak} .venv/clients/bin/python benchmarks/sql/run.py

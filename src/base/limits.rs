@@ -154,6 +154,8 @@ pub const PG_ERROR_BYTES_MAX: usize = 16 * 1024;
 pub const MANIFESTS_AT_ONCE: usize = 16;
 /// Memory for manifests of tables that queries read.
 pub const MANIFEST_CACHE_BYTES: u64 = 256 * 1024 * 1024;
+/// Memory for footers of Parquet files that queries read.
+pub const FOOTER_CACHE_BYTES: u64 = 128 * 1024 * 1024;
 /// Delete files of one table that are read at once.
 pub const DELETE_FILES_AT_ONCE: usize = 8;
 /// Bytes of one deletion vector; a bitmap of all rows of the largest data files has fewer.

@@ -16,11 +16,10 @@ use super::connect::Databases;
 use super::door::Database;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::functions;
+use super::guarded::GuardedConditions;
 use super::merged_order::MergedOrder;
 use super::names::Names;
 use super::pg;
-use super::scan::deletes::DeletionCache;
-use super::scan::files::ManifestCache;
 use super::scan::provider::TableReader;
 use super::semantics::{self, Semantics};
 use super::session::Session;
@@ -65,8 +64,6 @@ impl Engine {
         // As in PostgreSQL: `1.5` is a numeric.
         options.sql_parser.parse_float_as_decimal = true;
         options.execution.time_zone = Some("+00:00".to_owned());
-        options.execution.parquet.pushdown_filters = true;
-        options.execution.parquet.reorder_filters = true;
         // It compares what fields say beside their types, which rules of ours need not keep.
         options.execution.skip_physical_aggregate_schema_check = true;
         // It loses nulls that come first.
@@ -83,13 +80,10 @@ impl Engine {
             .with_analyzer_rules(semantics::rules())
             .with_optimizer_rules(semantics::optimizers())
             .with_physical_optimizer_rule(Arc::new(MergedOrder))
+            .with_physical_optimizer_rule(Arc::new(GuardedConditions))
             .build();
         semantics::register(&mut state)?;
-        let reader = Arc::new(TableReader {
-            files: Arc::clone(catalog.files()),
-            manifests: ManifestCache::default(),
-            deletions: DeletionCache::default(),
-        });
+        let reader = Arc::new(TableReader::new(Arc::clone(catalog.files())));
         Ok(Arc::new(Self { catalog, reader, pg: Arc::default(), state }))
     }
 

@@ -19,6 +19,7 @@ use datafusion::physical_plan::execute_stream;
 
 use super::casts::Casts;
 use super::comparisons::Comparisons;
+use super::constant_groups::ConstantGroups;
 use super::multisets::Multisets;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
@@ -39,11 +40,16 @@ pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     ]
 }
 
-/// The planner's own rules without the one that groups by nothing where it is grouped by a constant: no rows
-/// would be one group then.
+/// The planner's own rules, and ours in place of the one that groups by nothing where it is grouped by a
+/// constant.
 pub(super) fn optimizers() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let rules = Optimizer::new().rules.into_iter();
-    rules.filter(|rule| rule.name() != "eliminate_group_by_constant").collect()
+    rules
+        .map(|rule| match rule.name() {
+            ConstantGroups::REPLACES => Arc::new(ConstantGroups::new()) as Arc<_>,
+            _ => rule,
+        })
+        .collect()
 }
 
 /// A plan whose types are settled, as they are when it runs.

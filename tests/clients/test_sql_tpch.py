@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from clients import Warehouse, expect
 from engines import duck, extensions, sql
-from tpch import TABLES, canonical_rows, generate, queries
+from tpch import TABLES, alike, generate, queries
 
 
 @pytest.fixture(scope="module")
@@ -30,4 +30,4 @@ def test_the_rows_are_those_of_duckdb(loaded, number):
     engine, connection, texts = loaded
     expected = engine.execute(texts[number]).fetchall()
     actual = connection.execute(texts[number]).fetchall()
-    assert canonical_rows(actual) == canonical_rows(expected)
+    assert alike(actual, expected), (actual[:5], expected[:5])

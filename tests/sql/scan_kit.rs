@@ -16,8 +16,6 @@ use nunatak::base::name::WarehouseName;
 use nunatak::iceberg::table::snapshot::{Snapshot, SnapshotRef};
 use nunatak::iceberg::table::update::TableUpdate;
 use nunatak::sql::error::{SqlError, SqlResult};
-use nunatak::sql::scan::deletes::DeletionCache;
-use nunatak::sql::scan::files::ManifestCache;
 use nunatak::sql::scan::provider::{IcebergTable, TableReader};
 use parquet::arrow::{ArrowWriter, PARQUET_FIELD_ID_META_KEY};
 use parquet::file::properties::WriterProperties;
@@ -144,11 +142,7 @@ impl Lake {
 
     /// What the tables of a server share.
     pub(crate) fn reader(&self) -> Arc<TableReader> {
-        Arc::new(TableReader {
-            files: Arc::clone(self.catalog().files()),
-            manifests: ManifestCache::default(),
-            deletions: DeletionCache::default(),
-        })
+        Arc::new(TableReader::new(Arc::clone(self.catalog().files())))
     }
 
     /// The table `t` as queries read it.
@@ -159,7 +153,7 @@ impl Lake {
     /// The same on a server that has read before.
     pub(crate) async fn provider_with(&self, reader: &Arc<TableReader>) -> SqlResult<IcebergTable> {
         let warehouse = self.catalog().warehouse(&WarehouseName::parse("lake").unwrap()).unwrap();
-        let policy = reader.files.policy(&warehouse, self.catalog().options()).unwrap();
+        let policy = self.catalog().files().policy(&warehouse, self.catalog().options()).unwrap();
         let table = self.load().await;
         let metadata = nunatak::sql::spec::table(&table.metadata)?;
         IcebergTable::new(Arc::clone(reader), policy, metadata, None)

@@ -45,7 +45,7 @@ impl std::ops::Deref for LiveFile {
 
 /// Manifests in memory by location: a manifest never changes.
 #[derive(Debug)]
-pub struct ManifestCache {
+pub(super) struct ManifestCache {
     manifests: quick_cache::sync::Cache<String, Arc<Manifest>, Weight>,
 }
 

@@ -27,7 +27,7 @@ use super::defaults::Defaults;
 use super::deletes::selection::Selection;
 use super::deletes::{self, DeletionCache, Loaded};
 use super::files::{Live, LiveFile, ManifestCache, live_files};
-use super::readers::Readers;
+use super::readers::{FooterCache, Readers};
 use super::row_ids::{self, Layout, RowIdsExec, WholeFile};
 use super::statistics;
 use super::unlimited::Unlimited;
@@ -39,15 +39,27 @@ use crate::sql::spec::read_schema;
 /// What tables of one server share.
 #[derive(Debug)]
 pub struct TableReader {
-    /// Files by location.
-    pub files: Arc<crate::catalog::files::TableFiles>,
+    files: Arc<crate::catalog::files::TableFiles>,
     /// Manifests in memory.
-    pub manifests: ManifestCache,
+    pub(super) manifests: ManifestCache,
+    /// Footers of Parquet files in memory.
+    pub(super) footers: FooterCache,
     /// What is left of data files that rows were deleted from, in memory.
-    pub deletions: DeletionCache,
+    pub(super) deletions: DeletionCache,
 }
 
 impl TableReader {
+    /// A reader of these files that has read nothing yet.
+    #[must_use]
+    pub fn new(files: Arc<crate::catalog::files::TableFiles>) -> Self {
+        Self {
+            files,
+            manifests: ManifestCache::default(),
+            footers: FooterCache::default(),
+            deletions: DeletionCache::default(),
+        }
+    }
+
     pub(super) fn io(&self) -> &Files {
         self.files.io()
     }
@@ -239,7 +251,8 @@ impl IcebergTable {
         let mut options = state.default_table_options().parquet;
         // Spark writes timestamps of 96 bits; as nanoseconds they would overflow outside of 1677–2262.
         options.global.coerce_int96 = Some("us".to_owned());
-        let readers = Readers::new(state.runtime_env().object_store(store)?);
+        let files = state.runtime_env().object_store(store)?;
+        let readers = Readers::new(store.clone(), files, Arc::clone(&self.reader));
         Ok(ParquetSource::new(columns)
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(readers)))

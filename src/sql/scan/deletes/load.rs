@@ -28,7 +28,7 @@ use crate::sql::scan::provider::IcebergTable;
 /// What is left of data files that rows were deleted from, in memory: neither the data file nor its delete
 /// files ever change.
 #[derive(Debug)]
-pub struct DeletionCache {
+pub(in crate::sql::scan) struct DeletionCache {
     kept: quick_cache::sync::Cache<Key, Option<Arc<Selection>>, Weight>,
 }
 

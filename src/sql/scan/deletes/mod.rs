@@ -17,7 +17,7 @@ mod vectors;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use load::DeletionCache;
+pub(super) use load::DeletionCache;
 pub(super) use load::{Loaded, selections};
 
 use crate::base::limits::DELETIONS_BYTES_MAX;
