@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use arrow::array::{AsArray as _, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int32Type, Int64Type};
 use arrow::ipc::reader::StreamReader;
 use axum::body::Body;
 use axum::http::Request;
@@ -58,7 +58,7 @@ async fn a_query_has_columns_rows_and_a_tag() {
     let app = TestApp::new().await;
     let body = app.sql("SELECT 1 AS one, 'a' AS \"two\"").await.with(200);
     let expected = json!({
-        "columns": [{ "name": "one", "type": "bigint" }, { "name": "two", "type": "text" }],
+        "columns": [{ "name": "one", "type": "integer" }, { "name": "two", "type": "text" }],
         "rows": [[1, "a"]],
         "tag": "SELECT 1",
     });
@@ -253,6 +253,27 @@ async fn parameters_are_values() {
 }
 
 #[tokio::test]
+async fn changes_answer_their_rows() {
+    let app = TestApp::new().await;
+    app.sql("CREATE TABLE t (a int, b text)").await.with(200);
+    let body = app.sql("INSERT INTO t VALUES (1, 'x'), (2, 'y') RETURNING b, a + 1 AS next").await;
+    let expected = json!({
+        "columns": [{ "name": "b", "type": "text" }, { "name": "next", "type": "integer" }],
+        "rows": [["x", 2], ["y", 3]],
+        "tag": "INSERT 0 2",
+    });
+    assert_eq!(body.with(200)["results"], json!([expected]));
+    let body = app.sql("DELETE FROM t WHERE a = 1 RETURNING *").await.with(200);
+    assert_eq!(body["results"][0]["tag"], "DELETE 1");
+    // More than an answer holds: nothing is changed.
+    let wide =
+        "INSERT INTO t SELECT 3, 'z' FROM generate_series(1, 70) g RETURNING repeat('x', 1000000)";
+    assert_eq!(refusal(app.sql(wide).await).1, "54000");
+    let body = app.sql("SELECT count(*) FROM t").await.with(200);
+    assert_eq!(body["results"][0]["rows"], json!([[1]]));
+}
+
+#[tokio::test]
 async fn arrow_streams_every_row() {
     let app = TestApp::new().await;
     let sql = "SELECT value AS n, 'row ' || value AS t FROM generate_series(1, 250000) AS g(value)";
@@ -260,9 +281,9 @@ async fn arrow_streams_every_row() {
     let (mut count, mut sum) = (0, 0);
     for batch in &batches {
         assert_eq!(batch.schema().field(0).name(), "n");
-        let numbers = batch.column(0).as_primitive::<Int64Type>();
+        let numbers = batch.column(0).as_primitive::<Int32Type>();
         count += numbers.len();
-        sum += numbers.values().iter().sum::<i64>();
+        sum += numbers.values().iter().map(|number| i64::from(*number)).sum::<i64>();
         assert_eq!(
             batch.column(1).as_string::<i32>().value(0),
             format!("row {}", numbers.value(0))

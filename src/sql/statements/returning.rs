@@ -75,8 +75,13 @@ impl Returning {
     ) -> SqlResult<Outcome> {
         let plan = self.plan(session, table, rows).await?;
         let columns = columns_of(&plan);
-        let rows: Vec<RecordBatch> = session.stream(plan).await?.try_collect().await?;
-        Ok(Outcome::Rows { columns, rows: futures::stream::iter(rows.into_iter().map(Ok)).boxed() })
+        let mut rows = session.stream(plan).await?;
+        let mut answered = Returned::default();
+        while let Some(batch) = rows.try_next().await? {
+            answered.add(batch)?;
+        }
+        let rows = answered.into_batches().into_iter().map(Ok);
+        Ok(Outcome::Rows { columns, rows: futures::stream::iter(rows).boxed() })
     }
 
     async fn plan(

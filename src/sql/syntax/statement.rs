@@ -14,6 +14,12 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Whether it changes rows and answers them (`RETURNING`).
+    #[must_use]
+    pub fn is_returning(&self) -> bool {
+        matches!(&self.body, Body::Standard(body) if returns(body))
+    }
+
     /// The command tag of its rows, if it has so many.
     #[must_use]
     pub fn tag(&self, rows: u64) -> String {
@@ -25,6 +31,22 @@ impl Parsed {
             },
             Body::Own(_) | Body::Version(_) => format!("SELECT {rows}"),
         }
+    }
+}
+
+/// Whether a statement changes rows and answers them.
+fn returns(statement: &ast::Statement) -> bool {
+    match statement {
+        ast::Statement::Insert(insert) => insert.returning.is_some(),
+        ast::Statement::Update(update) => update.returning.is_some(),
+        ast::Statement::Delete(delete) => delete.returning.is_some(),
+        ast::Statement::Query(query) => match query.body.as_ref() {
+            ast::SetExpr::Insert(inner)
+            | ast::SetExpr::Update(inner)
+            | ast::SetExpr::Delete(inner) => returns(inner),
+            _ => false,
+        },
+        _ => false,
     }
 }
 

@@ -8,6 +8,7 @@ use super::column::type_name;
 use crate::base::limits::{SQL_ANSWER_BYTES_MAX, SQL_ANSWER_ROWS_MAX};
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::session::Session;
+use crate::sql::syntax::statement::Parsed;
 
 /// An answer that is being written.
 #[derive(Debug, Default)]
@@ -81,9 +82,10 @@ impl Writer {
     }
 
     /// The end of a result with rows.
-    pub(super) fn end(&mut self) -> SqlResult<()> {
+    pub(super) fn end(&mut self, statement: &Parsed) -> SqlResult<()> {
         self.out.extend_from_slice(b"],\"tag\":");
-        put(&mut self.out, &format!("SELECT {}", self.own))?;
+        let rows = u64::try_from(self.own).unwrap_or(u64::MAX);
+        put(&mut self.out, &statement.tag(rows))?;
         self.out.push(b'}');
         Ok(())
     }

@@ -173,7 +173,8 @@ pub async fn handle(
     }
     let mut writer = Writer::default();
     for (index, statement) in statements.iter().enumerate() {
-        if statements.len() > 1 {
+        // A change whose answer cannot be written down is undone.
+        if statements.len() > 1 || statement.is_returning() {
             session.begin_group();
         }
         run(&mut session, statement, &values, &mut writer)
@@ -200,7 +201,7 @@ async fn run(
             while let Some(batch) = rows.next().await {
                 writer.batch(&batch?)?;
             }
-            writer.end()
+            writer.end(statement)
         }
     }
 }
