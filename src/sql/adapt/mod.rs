@@ -4,6 +4,7 @@
 mod integers;
 mod literals;
 mod made;
+mod merged;
 mod patterns;
 mod quantified;
 mod queries;
@@ -44,6 +45,7 @@ impl VisitorMut for Adapter {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<SqlError> {
         super::headings::give_query(query);
+        merged::columns(query);
         integers::items(&mut query.body);
         if let Err(error) = queries::fetch(query) {
             return ControlFlow::Break(error);
