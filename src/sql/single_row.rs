@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode as _};
+use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::expr::Exists;
@@ -22,6 +22,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::adapt::MADE;
 use super::error::{SqlError, SqlState};
 use super::syntax::at::SEPARATOR;
 
@@ -100,6 +101,11 @@ impl AnalyzerRule for SingleRow {
             let done = plan.map_expressions(|expr| {
                 let name = names.save(&expr);
                 let done = expr.transform_up(|expr| {
+                    if let Expr::ScalarSubquery(Subquery { subquery, .. })
+                    | Expr::Exists(Exists { subquery: Subquery { subquery, .. }, .. }) = &expr
+                    {
+                        check_made(subquery)?;
+                    }
                     let done = match expr {
                         Expr::ScalarSubquery(subquery) => self.subquery(subquery)?,
                         Expr::Exists(exists) if shown => existence(exists)?,
@@ -152,6 +158,29 @@ fn staged(plan: LogicalPlan) -> Result<LogicalPlan> {
         below = LogicalPlanBuilder::from(below).project(columns)?.build()?;
     }
     LogicalPlanBuilder::from(below).project(shown)?.build()
+}
+
+/// Refuses what a query that was put together here (`adapt`) has inside of it if that refers to the one around:
+/// the planner loses columns between the two.
+fn check_made(plan: &LogicalPlan) -> Result<()> {
+    let made = plan.exists(|plan| match plan {
+        LogicalPlan::SubqueryAlias(alias) if alias.alias.table().starts_with(MADE) => {
+            let mut refers = false;
+            alias.input.apply_with_subqueries(|plan| {
+                refers |= plan.contains_outer_reference();
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+            Ok(refers)
+        }
+        _ => Ok(false),
+    })?;
+    if made {
+        let what = "IN, ANY or ALL of a query that refers to the one around it, in this place";
+        return Err(SqlError::unsupported(what)
+            .with_hint("write EXISTS (SELECT … WHERE …)")
+            .into());
+    }
+    Ok(())
 }
 
 /// Gives the column of a query a name that no other such query has: the planner joins them, and knows their

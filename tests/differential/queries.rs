@@ -142,9 +142,9 @@ fn with_query(tables: &[Table], scope: &[Column], random: &mut Random) -> String
     }
     let name = table.name;
     match random.below(9) {
-        8 => {
+        8 if !correlated => {
             let (other_outside, other_inside) = (column(scope, random), column(&inner, random));
-            let not = if correlated { "" } else { random.one(&["", "not "]) };
+            let not = random.one(&["", "not "]);
             format!(
                 "({outside}, {other_outside}) {not}in \
                  (select {inside}, {other_inside} from {name} q where {filter})"

@@ -99,9 +99,11 @@ fn rewritten(select: &mut Select, order_by: Option<&mut OrderBy>) -> Option<()> 
     merged.select(select, &tables)?;
     if let Some(order_by) = order_by {
         let OrderByKind::Expressions(exprs) = &mut order_by.kind else { return None };
+        let distinct_on = matches!(select.distinct, Some(Distinct::On(_)));
         for expr in exprs {
             // The name of an item of the query comes before that of a column.
             let item = matches!(&expr.expr, Expr::Identifier(name) if shows(select, name));
+            let item = item && !distinct_on;
             if !item {
                 merged.visit(&mut expr.expr);
             }

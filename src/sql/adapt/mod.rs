@@ -23,6 +23,9 @@ use self::made::{binary, function};
 use self::patterns::escaped;
 use super::error::{SqlError, SqlResult};
 
+/// How the names of queries begin that are put together here; no name that a user can write does.
+pub(super) const MADE: &str = "query\u{1f}";
+
 /// Puts a statement into words that the planner reads as PostgreSQL does.
 ///
 /// # Errors

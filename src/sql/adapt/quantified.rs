@@ -7,8 +7,8 @@ use datafusion::sql::sqlparser::ast::{
     TableFactor, TableWithJoins, UnaryOperator, Value, VisitMut as _, VisitorMut,
 };
 
-use super::Adapter;
 use super::made::{binary, case, cases, function, number};
+use super::{Adapter, MADE};
 use crate::sql::error::{SqlError, SqlResult};
 use crate::sql::made::query;
 use crate::sql::syntax::at::SEPARATOR;
@@ -161,7 +161,7 @@ impl Adapter {
         columns: Vec<Ident>,
     ) -> (TableWithJoins, Ident) {
         self.named += 1;
-        let name = Ident::with_quote('"', format!("query{SEPARATOR}{}", self.named));
+        let name = Ident::with_quote('"', format!("{MADE}{}", self.named));
         let columns =
             columns.into_iter().map(|name| TableAliasColumnDef { name, data_type: None }).collect();
         let alias = TableAlias { explicit: true, name: name.clone(), columns };

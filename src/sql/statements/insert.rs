@@ -135,6 +135,7 @@ async fn prepare(session: &Session, insert: &Insert, with: Option<&With>) -> Sql
     };
     refuse_options(insert)?;
     let source = source(insert, with)?;
+    let place = place(session, name).await?;
     let returning = insert.returning.as_ref();
     let returning = returning.map(|items| {
         let parts = parts_of(name)?;
@@ -142,9 +143,8 @@ async fn prepare(session: &Session, insert: &Insert, with: Option<&With>) -> Sql
             Some(alias) => folded(alias),
             None => parts.last().cloned().unwrap_or_default(),
         };
-        Returning::new(items, &parts, &Ident::with_quote('"', alias), false)
+        Returning::new(items, place.schema(), &parts, &Ident::with_quote('"', alias), false)
     });
-    let place = place(session, name).await?;
     Ok(Prepared { place, source, returning: returning.transpose()? })
 }
 

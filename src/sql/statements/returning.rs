@@ -11,7 +11,8 @@ use datafusion::catalog::MemTable;
 use datafusion::common::tree_node::TreeNode as _;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{
-    Ident, Query, SelectItem, Statement, TableAlias, TableFactor, TableWithJoins,
+    Expr, Ident, ObjectName, Query, SelectItem, SelectItemQualifiedWildcardKind, Statement,
+    TableAlias, TableFactor, TableWithJoins, WildcardAdditionalOptions,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 
@@ -38,6 +39,7 @@ impl Returning {
     /// `FeatureNotSupported` for columns of other tables.
     pub(super) fn new(
         items: &[SelectItem],
+        table: &SchemaRef,
         parts: &[String],
         alias: &Ident,
         others: bool,
@@ -48,7 +50,11 @@ impl Returning {
         }
         let from = TableWithJoins { relation: stand_in(alias), joins: Vec::new() };
         let target = bind::Target { parts: parts.to_vec(), alias: alias.value.clone() };
-        Ok(Self { query: query(items.to_vec(), vec![from], None), target, others })
+        Ok(Self {
+            query: query(written_out(items, table, alias), vec![from], None),
+            target,
+            others,
+        })
     }
 
     /// The columns of the answer.
@@ -125,6 +131,37 @@ impl Returning {
         }
         with_values(plan, &[])
     }
+}
+
+/// Items with every column in place of a star: the planner knows no column that is there twice.
+fn written_out(items: &[SelectItem], table: &SchemaRef, alias: &Ident) -> Vec<SelectItem> {
+    let plain = WildcardAdditionalOptions::default();
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
+        let star = match item {
+            SelectItem::Wildcard(options) => *options == plain,
+            SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(ObjectName(name)),
+                options,
+            ) => {
+                let called = match name.as_slice() {
+                    [name] => name.as_ident().is_some_and(|name| bind::folded(name) == alias.value),
+                    _ => false,
+                };
+                called && *options == plain
+            }
+            _ => false,
+        };
+        if !star {
+            all.push(item.clone());
+            continue;
+        }
+        all.extend(table.fields().iter().map(|field| {
+            let column = Ident::with_quote('"', field.name());
+            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(vec![alias.clone(), column]))
+        }));
+    }
+    all
 }
 
 /// What stands in place of the table that a statement changes.

@@ -81,7 +81,9 @@ impl Changed {
         items: Option<&[SelectItem]>,
         others: bool,
     ) -> SqlResult<Option<Returning>> {
-        items.map(|items| Returning::new(items, &self.parts, &self.alias, others)).transpose()
+        items
+            .map(|items| Returning::new(items, &self.schema, &self.parts, &self.alias, others))
+            .transpose()
     }
 }
 
