@@ -97,7 +97,8 @@ impl TempTable {
             columns.push(Arc::new(UInt32Array::from_value(0, batch.num_rows())));
             columns.push(Arc::new(UInt64Array::from_iter_values(position..end)));
             position = end;
-            let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(broken)?;
+            let batch = RecordBatch::try_new(Arc::clone(&schema), columns)
+                .map_err(|error| broken(&error))?;
             batches.push(batch);
         }
         Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
@@ -115,7 +116,7 @@ impl TempTable {
             let stays: BooleanArray =
                 (position..end).map(|row| Some(!gone.contains(row))).collect();
             position = end;
-            kept.push(filter_record_batch(batch, &stays).map_err(broken)?);
+            kept.push(filter_record_batch(batch, &stays).map_err(|error| broken(&error))?);
         }
         Ok(kept)
     }
@@ -214,7 +215,7 @@ impl TempTables {
             let count = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
             let columns = batch.columns().to_vec();
             let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &count)
-                .map_err(broken)?;
+                .map_err(|error| broken(&error))?;
             let bytes = batch.get_array_memory_size();
             if used.saturating_add(memory.size()).saturating_add(bytes) > SQL_TEMPORARY_BYTES_MAX {
                 return Err(SqlError::new(
@@ -232,7 +233,7 @@ impl TempTables {
     }
 }
 
-fn broken(error: ArrowError) -> SqlError {
+fn broken(error: &ArrowError) -> SqlError {
     SqlError::new(SqlState::InternalError, error.to_string())
 }
 

@@ -177,7 +177,7 @@ impl Merged {
         select.having.iter_mut().for_each(|expr| self.visit(expr));
         match &mut select.group_by {
             GroupByExpr::Expressions(exprs, _) => {
-                exprs.iter_mut().for_each(|expr| self.visit(expr))
+                exprs.iter_mut().for_each(|expr| self.visit(expr));
             }
             GroupByExpr::All(_) => return None,
         }

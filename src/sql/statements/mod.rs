@@ -60,9 +60,9 @@ pub(super) async fn execute(
             other => Err(SqlError::unsupported(format_args!("DROP {other}"))),
         },
         Statement::CreateTable(create) => table::create(session, create, values).await,
-        Statement::Insert(insert) => insert::insert(session, insert, with, values).await,
+        Statement::Insert(insert) => Box::pin(insert::insert(session, insert, with, values)).await,
         Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
-            change::execute(session, statement, with, values).await
+            Box::pin(change::execute(session, statement, with, values)).await
         }
         Statement::Truncate(truncate) => {
             if let [one] = truncate.table_names.as_slice()
@@ -125,7 +125,7 @@ pub(super) async fn describe(
 ) -> SqlResult<Description> {
     match statement {
         Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
-            return change::describe(session, statement, with, hints).await;
+            return Box::pin(change::describe(session, statement, with, hints)).await;
         }
         Statement::Insert(insert) => return insert::describe(session, insert, with, hints).await,
         _ => {}
