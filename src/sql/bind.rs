@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, ObjectNamePart, Query, SetExpr, Statement, TableAlias, TableFactor,
-    VisitMut as _, VisitorMut, With,
+    Expr, Ident, ObjectName, ObjectNamePart, Query, SetExpr, Statement, TableAlias,
+    TableAliasColumnDef, TableFactor, VisitMut as _, VisitorMut, With,
 };
 
 use super::error::{SqlError, SqlResult};
@@ -203,12 +203,16 @@ impl Binder {
             index_hints,
         } = factor
         else {
-            return match factor {
+            match factor {
                 TableFactor::Derived { sample: Some(_), .. } => {
-                    Err(SqlError::unsupported("TABLESAMPLE"))
+                    return Err(SqlError::unsupported("TABLESAMPLE"));
                 }
-                _ => Ok(()),
-            };
+                TableFactor::UNNEST { alias, array_exprs, .. } if array_exprs.len() == 1 => {
+                    column_by_alias(alias, "unnest");
+                }
+                _ => {}
+            }
+            return Ok(());
         };
         if sample.is_some() {
             return Err(SqlError::unsupported("TABLESAMPLE"));
@@ -232,6 +236,9 @@ impl Binder {
         parts.push(plain.clone());
         let function = args.is_some();
         if parts.len() == 1 && (function || (at.is_none() && self.ctes.is_cte(&plain))) {
+            if function && plain == "generate_series" {
+                column_by_alias(alias, &plain);
+            }
             // A function of the planner's own (generate_series), or a common table expression.
             return Ok(());
         }
@@ -252,6 +259,18 @@ impl Binder {
             }
         }
         Ok(())
+    }
+}
+
+/// Rows of one value are known by the function's name, and their column by that of the rows.
+fn column_by_alias(alias: &mut Option<TableAlias>, function: &str) {
+    let alias = alias.get_or_insert_with(|| TableAlias {
+        explicit: true,
+        name: Ident::with_quote('"', function),
+        columns: Vec::new(),
+    });
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef { name: alias.name.clone(), data_type: None });
     }
 }
 
