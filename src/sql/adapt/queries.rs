@@ -124,7 +124,8 @@ pub(super) fn series(factor: &mut TableFactor) {
         [Some(one), Some(other), ..] if one == other => Some(*one),
         _ => None,
     };
-    let value = Expr::Identifier(Ident::with_quote('"', "value"));
+    // The rows of a function are known by its name (`bind`).
+    let value = Expr::Identifier(Ident::with_quote('"', "generate_series"));
     let value = match kind {
         Some(Kind::Integer) => cast(value, DataType::Int(None)),
         Some(Kind::Date) => cast(value, DataType::Timestamp(Some(6), TimezoneInfo::Tz)),
@@ -132,7 +133,7 @@ pub(super) fn series(factor: &mut TableFactor) {
             args.args.iter_mut().for_each(nanoseconds);
             cast(value, DataType::Timestamp(Some(6), TimezoneInfo::None))
         }
-        None => value,
+        None => return,
     };
     let table = alias.take();
     let called = Ident::with_quote('"', "generate_series");
