@@ -296,3 +296,24 @@ async fn parameters_have_the_types_of_their_columns() {
         assert_eq!(found, types, "{text}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_change_answers_are_told_before() {
+    let sql = Sql::new().await;
+    let mut session = sql.on("lake");
+    table(&mut session).await;
+    for (text, types, columns) in [
+        ("INSERT INTO t VALUES ($1, $2, $3) RETURNING id, upper(s) AS u", 3, "id Int32, u Utf8"),
+        ("UPDATE t SET k = $1 WHERE id = $2 RETURNING t.k + 1", 2, "?column? Int32"),
+        ("DELETE FROM t WHERE id = $1 RETURNING t.*", 1, "id Int32, k Int32, s Utf8"),
+    ] {
+        let statement = &session.parse(text).unwrap()[0];
+        let described = session.describe(statement, &[]).await.unwrap();
+        assert_eq!(described.parameters.len(), types, "{text}");
+        let told = described.columns.unwrap();
+        let told =
+            told.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type()));
+        assert_eq!(told.collect::<Vec<_>>().join(", "), columns, "{text}");
+    }
+    assert_eq!(ok(&mut session, "SELECT count(*) FROM t").await, "7");
+}
