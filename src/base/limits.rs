@@ -187,6 +187,8 @@ pub const SQL_PREPARED_MAX: usize = 10_000;
 /// Bytes of the values that a function such as `repeat` makes for one batch of rows; PostgreSQL's own bound for
 /// one of them.
 pub const SQL_GROWTH_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of the rows that one change answers (`RETURNING`); they are kept until it is done.
+pub const SQL_RETURNING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What one statement says beside its answer; the rest is left out.
 pub const SQL_NOTICES_MAX: usize = 100;
 /// Commits that one statement lists.

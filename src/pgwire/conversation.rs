@@ -247,7 +247,8 @@ impl Conversation {
             self.output.put(&Answer::EmptyQueryResponse(EmptyQueryResponse::new()))?;
         }
         let cancel = self.key.running.start();
-        let many = statements.len() > 1;
+        // A change whose answer cannot be sent is undone.
+        let many = statements.len() > 1 || statements.iter().any(|one| one.is_returning());
         for statement in statements {
             if many {
                 self.session.begin_group();

@@ -54,7 +54,7 @@ struct Bound {
 }
 
 impl Bound {
-    /// The command tag of its rows.
+    /// The command tag of so many rows.
     fn tag(&self, rows: u64) -> String {
         let statement = self.prepared.statement.as_ref();
         statement.map_or_else(|| format!("SELECT {rows}"), |statement| statement.tag(rows))

@@ -21,10 +21,24 @@ fn out_of_range(kind: &str, text: &str) -> SqlError {
     )
 }
 
+/// Why a part of a text is no day and no time: its numbers are too large, or it is written otherwise.
+fn beyond(part: &str, between: char, kind: &str, text: &str) -> SqlError {
+    let mut numbers = part.split(between);
+    let number =
+        |part: &str| part.starts_with(|c: char| c.is_ascii_digit()) && part.parse::<f64>().is_ok();
+    if !(2..=3).contains(&numbers.clone().count()) || !numbers.all(number) {
+        return wrong(kind, text);
+    }
+    SqlError::new(
+        SqlState::DatetimeFieldOverflow,
+        format!("date/time field value out of range: {}", super::copy::shown(text)),
+    )
+}
+
 /// Days since 1970.
 pub(super) fn date(text: &str) -> SqlResult<i32> {
     let trimmed = text.trim();
-    let day = day(trimmed).ok_or_else(|| wrong("date", text))?;
+    let day = day(trimmed).ok_or_else(|| beyond(trimmed, '-', "date", text))?;
     let days = day.signed_duration_since(NaiveDate::default()).num_days();
     i32::try_from(days).map_err(|_| out_of_range("date", text))
 }
@@ -50,7 +64,7 @@ fn day(text: &str) -> Option<NaiveDate> {
 
 /// Microseconds of a day.
 pub(super) fn time(text: &str) -> SqlResult<i64> {
-    let micros = clock(text.trim()).ok_or_else(|| wrong("time", text))?;
+    let micros = clock(text.trim()).ok_or_else(|| beyond(text.trim(), ':', "time", text))?;
     // Iceberg has no 24:00:00.
     if micros < MICROS_OF_DAY { Ok(micros) } else { Err(out_of_range("time", text)) }
 }
@@ -71,7 +85,6 @@ fn clock(text: &str) -> Option<i64> {
 /// A time split into local microseconds since 1970 and the zone behind it, if there is one.
 fn local<'t>(text: &'t str, kind: &str) -> SqlResult<(i64, Option<&'t str>)> {
     let trimmed = text.trim();
-    let wrong = || wrong(kind, text);
     let (date, rest) = match trimmed.find([' ', 'T', 't']) {
         Some(at) => {
             let (date, rest) = trimmed.split_at(at);
@@ -79,11 +92,14 @@ fn local<'t>(text: &'t str, kind: &str) -> SqlResult<(i64, Option<&'t str>)> {
         }
         None => (trimmed, ""),
     };
-    let day = day(date).ok_or_else(wrong)?;
+    let day = day(date).ok_or_else(|| beyond(date, '-', kind, text))?;
     let end =
         rest.find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.'))).unwrap_or(rest.len());
     let (time, zone) = rest.split_at(end);
-    let micros = if time.is_empty() { 0 } else { clock(time).ok_or_else(wrong)? };
+    let micros = match time {
+        "" => 0,
+        time => clock(time).ok_or_else(|| beyond(time, ':', kind, text))?,
+    };
     let zone = zone.trim();
     let days = day.signed_duration_since(NaiveDate::default()).num_days();
     let sum = days.checked_mul(MICROS_OF_DAY).and_then(|sum| sum.checked_add(micros));

@@ -251,6 +251,12 @@ impl From<SqlError> for DataFusionError {
 impl From<DataFusionError> for SqlError {
     fn from(error: DataFusionError) -> Self {
         let message = |error: &DataFusionError| {
+            // The planner shows its own insides.
+            if matches!(error, DataFusionError::NotImplemented(text) if text.contains(UNCORRELATED))
+            {
+                return "a query inside of another that refers to it in this way is not supported"
+                    .to_owned();
+            }
             error.strip_backtrace().lines().next().unwrap_or_default().to_owned()
         };
         match error {
@@ -289,6 +295,9 @@ impl From<DataFusionError> for SqlError {
     }
 }
 
+/// How the engine says that it could not join a query with the one that it refers to.
+const UNCORRELATED: &str = "Physical plan does not support logical expression";
+
 /// States in which the engine itself writes an error of ours into a text.
 const WRITTEN: [SqlState; 6] = [
     SqlState::NumericValueOutOfRange,
@@ -321,6 +330,9 @@ fn state_of_arrow(error: &ArrowError) -> SqlState {
     match error {
         ArrowError::DivideByZero => SqlState::DivisionByZero,
         ArrowError::ArithmeticOverflow(_) => SqlState::NumericValueOutOfRange,
+        ArrowError::ComputeError(text) if text.contains("overflow") => {
+            SqlState::NumericValueOutOfRange
+        }
         ArrowError::InvalidArgumentError(text) if text.contains("Decimal") => {
             SqlState::NumericValueOutOfRange
         }

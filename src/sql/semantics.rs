@@ -20,15 +20,18 @@ use datafusion::physical_plan::execute_stream;
 use super::casts::Casts;
 use super::comparisons::Comparisons;
 use super::constant_groups::ConstantGroups;
+use super::multisets::Multisets;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
 use super::{
-    aggregates, arrays, comparisons, extract, extremes, growth, numeric, rounding, templates, zones,
+    aggregates, arrays, comparisons, extract, extremes, growth, numeric, rounding, templates,
+    time_digits, type_of, zones,
 };
 
 /// The rules, those that need the types as they were written before the one that settles types.
 pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
+        Arc::new(Multisets),
         Arc::new(SingleRow::new()),
         Arc::new(Comparisons::new()),
         Arc::new(ResolveGroupingFunction::new()),
@@ -171,6 +174,8 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     state.register_udf(comparisons::octet_length())?;
     state.register_udf(rounding::round())?;
     state.register_udf(numeric::numeric())?;
+    state.register_udf(type_of::type_of())?;
+    state.register_udf(time_digits::time_digits())?;
     if let Some(remainder) = Operators::new().remainder() {
         state.register_udf(Arc::new(remainder.as_ref().clone().with_aliases(["mod"])))?;
     }

@@ -10,18 +10,21 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode as _};
+use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
 use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::expr::Exists;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, LogicalPlan, LogicalPlanBuilder, Signature,
-    Subquery, Volatility, lit,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, LogicalPlan, LogicalPlanBuilder, Projection,
+    Signature, Subquery, Volatility, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::adapt::MADE;
 use super::error::{SqlError, SqlState};
+use super::syntax::at::SEPARATOR;
 
 /// The rule.
 #[derive(Debug)]
@@ -60,14 +63,15 @@ impl SingleRow {
 /// `EXISTS` as a value, which the planner only knows as a condition, as a query that counts.
 fn existence(exists: Exists) -> Result<Transformed<Expr>> {
     let Exists { subquery, negated } = exists;
-    if !subquery.outer_ref_columns.is_empty() {
-        return Ok(Transformed::no(Expr::Exists(Exists { subquery, negated })));
-    }
+    let refers = !subquery.outer_ref_columns.is_empty();
     let rows = count(lit(1_i64));
     let counted = Expr::Column(Column::from_name(rows.schema_name().to_string()));
     let there = if negated { counted.eq(lit(0_i64)) } else { counted.gt(lit(0_i64)) };
-    let plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery))
-        .limit(0, Some(1))?
+    let mut plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery));
+    if !refers {
+        plan = plan.limit(0, Some(1))?;
+    }
+    let plan = plan
         .aggregate(Vec::<Expr>::new(), vec![rows])?
         .project(vec![there.alias("exists")])?
         .build()?;
@@ -90,18 +94,109 @@ impl AnalyzerRule for SingleRow {
     }
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        let mut numbers = 0..;
         let done = plan.transform_up_with_subqueries(|plan| {
             let shown = matches!(plan, LogicalPlan::Projection(_));
-            plan.map_expressions(|expr| {
-                expr.transform_up(|expr| match expr {
-                    Expr::ScalarSubquery(subquery) => self.subquery(subquery),
-                    Expr::Exists(exists) if shown => existence(exists),
-                    other => Ok(Transformed::no(other)),
-                })
-            })
+            let names = NamePreserver::new(&plan);
+            let done = plan.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let done = expr.transform_up(|expr| {
+                    if let Expr::ScalarSubquery(Subquery { subquery, .. })
+                    | Expr::Exists(Exists { subquery: Subquery { subquery, .. }, .. }) = &expr
+                    {
+                        check_made(subquery)?;
+                    }
+                    let done = match expr {
+                        Expr::ScalarSubquery(subquery) => self.subquery(subquery)?,
+                        Expr::Exists(exists) if shown => existence(exists)?,
+                        other => Transformed::no(other),
+                    };
+                    match done.data {
+                        Expr::ScalarSubquery(subquery) => {
+                            let number = numbers.next().unwrap_or_default();
+                            Ok(Transformed::yes(Expr::ScalarSubquery(renamed(subquery, number)?)))
+                        }
+                        other => Ok(Transformed::new(other, done.transformed, done.tnr)),
+                    }
+                })?;
+                Ok(done.update_data(|expr| name.restore(expr)))
+            })?;
+            done.map_data(staged)
         })?;
         Ok(done.data)
     }
+}
+
+/// Values of several queries that refer to this one, one after the other: the planner joins each of them with a
+/// column of one name, which it cannot tell apart.
+fn staged(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let LogicalPlan::Projection(Projection { expr: exprs, input, .. }) = &plan else {
+        return Ok(plan);
+    };
+    let mut found = Vec::new();
+    let shown = exprs
+        .iter()
+        .map(|expr| {
+            let done = expr.clone().transform_down(|expr| match expr {
+                Expr::ScalarSubquery(subquery) if !subquery.outer_ref_columns.is_empty() => {
+                    let name = subquery.subquery.schema().field(0).name().clone();
+                    found.push(Expr::ScalarSubquery(subquery).alias(name.clone()));
+                    Ok(Transformed::yes(Expr::Column(Column::from_name(name))))
+                }
+                other => Ok(Transformed::no(other)),
+            })?;
+            Ok(done.data)
+        })
+        .collect::<Result<Vec<Expr>>>()?;
+    if found.len() < 2 {
+        return Ok(plan);
+    }
+    let mut below = input.as_ref().clone();
+    for value in found {
+        let columns = below.schema().iter().map(|column| Expr::Column(Column::from(column)));
+        let columns: Vec<Expr> = columns.chain([value]).collect();
+        below = LogicalPlanBuilder::from(below).project(columns)?.build()?;
+    }
+    LogicalPlanBuilder::from(below).project(shown)?.build()
+}
+
+/// Refuses what a query that was put together here (`adapt`) has inside of it if that refers to the one around:
+/// the planner loses columns between the two.
+fn check_made(plan: &LogicalPlan) -> Result<()> {
+    let made = plan.exists(|plan| match plan {
+        LogicalPlan::SubqueryAlias(alias) if alias.alias.table().starts_with(MADE) => {
+            let mut refers = false;
+            alias.input.apply_with_subqueries(|plan| {
+                refers |= plan.contains_outer_reference();
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+            Ok(refers)
+        }
+        _ => Ok(false),
+    })?;
+    if made {
+        let what = "IN, ANY or ALL of a query that refers to the one around it, in this place";
+        return Err(SqlError::unsupported(what)
+            .with_hint("write EXISTS (SELECT … WHERE …)")
+            .into());
+    }
+    Ok(())
+}
+
+/// Gives the column of a query a name that no other such query has: the planner joins them, and knows their
+/// columns by their names.
+fn renamed(subquery: Subquery, number: usize) -> Result<Subquery> {
+    const OURS: &str = "the one of ";
+    let field = subquery.subquery.schema().field(0);
+    if field.name().contains(OURS) || subquery.subquery.schema().fields().len() != 1 {
+        return Ok(subquery);
+    }
+    let name = format!("{}{SEPARATOR}{OURS}{number}", field.name());
+    let column = Expr::Column(Column::from(subquery.subquery.schema().qualified_field(0)));
+    let plan = LogicalPlanBuilder::from(Arc::unwrap_or_clone(subquery.subquery))
+        .project(vec![column.alias(name)])?
+        .build()?;
+    Ok(Subquery { subquery: Arc::new(plan), ..subquery })
 }
 
 /// The value of the only row.

@@ -6,15 +6,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::Array as _;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array as _, BooleanArray, UInt32Array, UInt64Array};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use futures::StreamExt as _;
+use roaring::RoaringTreemap;
 
 use super::error::{SqlError, SqlResult, SqlState};
 use super::outcome::RowStream;
+use super::scan::{ROW_FILE, ROW_POSITION};
 use crate::base::limits::SQL_TEMPORARY_BYTES_MAX;
 
 /// The schema that temporary tables are in.
@@ -59,12 +63,6 @@ impl TempTable {
         &self.schema
     }
 
-    /// How many rows it has.
-    pub(super) fn rows(&self) -> usize {
-        let rows = |chunk: &Arc<Chunk>| chunk.batches.iter().map(RecordBatch::num_rows).sum();
-        self.chunks.iter().map(|chunk| -> usize { rows(chunk) }).sum()
-    }
-
     fn bytes(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.memory.size()).sum()
     }
@@ -81,9 +79,55 @@ impl TempTable {
         table
     }
 
+    /// The table with two more columns, which tell where each row is: [`ROW_FILE`], always 0, and
+    /// [`ROW_POSITION`].
+    ///
+    /// # Errors
+    /// None for rows that were taken in.
+    pub(super) fn with_row_ids(&self) -> SqlResult<Arc<dyn TableProvider>> {
+        let mut fields = self.schema.fields().to_vec();
+        fields.push(Arc::new(Field::new(ROW_FILE, DataType::UInt32, false)));
+        fields.push(Arc::new(Field::new(ROW_POSITION, DataType::UInt64, false)));
+        let schema = Arc::new(Schema::new(fields));
+        let mut position = 0;
+        let mut batches = Vec::new();
+        for batch in self.batches() {
+            let end = position + batch.num_rows() as u64;
+            let mut columns = batch.columns().to_vec();
+            columns.push(Arc::new(UInt32Array::from_value(0, batch.num_rows())));
+            columns.push(Arc::new(UInt64Array::from_iter_values(position..end)));
+            position = end;
+            let batch = RecordBatch::try_new(Arc::clone(&schema), columns)
+                .map_err(|error| broken(&error))?;
+            batches.push(batch);
+        }
+        Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
+    }
+
+    /// Its rows without those at some positions.
+    ///
+    /// # Errors
+    /// None for rows that were taken in.
+    pub(super) fn without(&self, gone: &RoaringTreemap) -> SqlResult<Vec<RecordBatch>> {
+        let mut position = 0;
+        let mut kept = Vec::new();
+        for batch in self.batches() {
+            let end = position + batch.num_rows() as u64;
+            let stays: BooleanArray =
+                (position..end).map(|row| Some(!gone.contains(row))).collect();
+            position = end;
+            kept.push(filter_record_batch(batch, &stays).map_err(|error| broken(&error))?);
+        }
+        Ok(kept)
+    }
+
+    fn batches(&self) -> impl Iterator<Item = &RecordBatch> {
+        self.chunks.iter().flat_map(|chunk| &chunk.batches)
+    }
+
     /// The table as the planner reads it.
     pub(super) fn provider(&self) -> SqlResult<Arc<dyn TableProvider>> {
-        let batches = self.chunks.iter().flat_map(|chunk| chunk.batches.iter().cloned()).collect();
+        let batches = self.batches().cloned().collect();
         Ok(Arc::new(MemTable::try_new(Arc::clone(&self.schema), vec![batches])?))
     }
 }
@@ -171,7 +215,7 @@ impl TempTables {
             let count = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
             let columns = batch.columns().to_vec();
             let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &count)
-                .map_err(|error| SqlError::new(SqlState::InternalError, error.to_string()))?;
+                .map_err(|error| broken(&error))?;
             let bytes = batch.get_array_memory_size();
             if used.saturating_add(memory.size()).saturating_add(bytes) > SQL_TEMPORARY_BYTES_MAX {
                 return Err(SqlError::new(
@@ -187,6 +231,10 @@ impl TempTables {
         }
         Ok(NewRows(Chunk { batches, memory }))
     }
+}
+
+fn broken(error: &ArrowError) -> SqlError {
+    SqlError::new(SqlState::InternalError, error.to_string())
 }
 
 fn check_nulls(batch: &RecordBatch, schema: &SchemaRef) -> SqlResult<()> {

@@ -259,7 +259,7 @@ def test_what_there_is(db, connect, table):
 
 def test_a_query_is_canceled(db):
     with db.cursor() as cursor:
-        cursor.execute("SELECT a.value FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b")
+        cursor.execute("SELECT a.value FROM generate_series(1, 1000000) a(value), generate_series(1, 1000000) b(value)")
         reader = cursor.fetch_record_batch()
         reader.read_next_batch()
         timer = threading.Timer(0.3, cursor.adbc_cancel)

@@ -30,12 +30,20 @@ fn columns(table: &Table, alias: &str) -> Vec<Column> {
 
 /// A statement that changes `target`, reading from others.
 pub(crate) fn change(target: &Table, tables: &[Table], random: &mut Random) -> String {
-    match random.one(KINDS) {
+    let kind = *random.one(KINDS);
+    let text = match kind {
         Change::Insert => insert(target, tables, random),
         Change::Delete => delete(target, tables, random),
         Change::Update => update(target, tables, random),
         Change::Merge => merge(target, tables, random),
+    };
+    if kind == Change::Merge || random.chance(50) {
+        return text;
     }
+    let scope = columns(target, target.name);
+    let items: Vec<String> =
+        (0..=random.below(3)).map(|_| of(*random.one(&Kind::ALL), 1, &scope, random)).collect();
+    format!("{text} returning {name}.*, {}", items.join(", "), name = target.name)
 }
 
 fn insert(target: &Table, tables: &[Table], random: &mut Random) -> String {

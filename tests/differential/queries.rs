@@ -141,7 +141,15 @@ fn with_query(tables: &[Table], scope: &[Column], random: &mut Random) -> String
         filter = format!("{} = {} and {filter}", column(&inner, random), column(scope, random));
     }
     let name = table.name;
-    match random.below(8) {
+    match random.below(9) {
+        8 if !correlated => {
+            let (other_outside, other_inside) = (column(scope, random), column(&inner, random));
+            let not = random.one(&["", "not "]);
+            format!(
+                "({outside}, {other_outside}) {not}in \
+                 (select {inside}, {other_inside} from {name} q where {filter})"
+            )
+        }
         0 | 1 => format!("{outside} in (select {inside} from {name} q where {filter})"),
         2 | 3 => format!("{outside} not in (select {inside} from {name} q where {filter})"),
         4 => format!("exists (select 1 from {name} q where {filter})"),
@@ -206,7 +214,8 @@ fn window(scope: &[Column], ids: &str, random: &mut Random) -> String {
         " rows between unbounded preceding and unbounded following",
         " rows between 1 preceding and 1 following",
     ]);
-    match random.below(8) {
+    match random.below(9) {
+        8 => format!("ntile({}) over ({total})", random.below(5) + 1),
         0 => format!("row_number() over ({total})"),
         1 => format!("rank() over ({partition}order by {key}{way})"),
         2 => format!("dense_rank() over ({partition}order by {key}{way})"),
@@ -276,6 +285,16 @@ fn plain(select: &mut Select, tables: &[Table], scope: &[Column], random: &mut R
         };
         select.items.push(format!("(select {call} from {} v where {filter})", table.name));
     }
+    if random.chance(12) {
+        let table = random.one(tables);
+        let inner = columns(table, "w");
+        let value = of(Kind::Int, 0, scope, random);
+        let not = random.one(&["", "not "]);
+        let filter = condition(1, &inner, random);
+        select
+            .items
+            .push(format!("{value} {not}in (select w.i from {} w where {filter})", table.name));
+    }
     select.distinct = random.chance(20);
 }
 
@@ -302,7 +321,8 @@ fn combined(select: &mut Select, tables: &[Table], scope: &[Column], random: &mu
     select.items = kinds.iter().map(|kind| of(*kind, 1, scope, random)).collect();
     let (from, other) = from(tables, random);
     let items: Vec<String> = kinds.iter().map(|kind| of(*kind, 1, &other, random)).collect();
-    let word = *random.one(&["union", "union all", "intersect", "except"]);
+    let word =
+        *random.one(&["union", "union all", "intersect", "except", "intersect all", "except all"]);
     let filter = condition(1, &other, random);
     let text = format!("select {} from {from} where {filter}", items.join(", "));
     select.combined = Some((word.to_owned(), text));

@@ -12,8 +12,7 @@ use tonic::Code;
 use crate::server::{NOTHING, Server, refused, status};
 
 /// More rows than anybody reads.
-const ENDLESS: &str =
-    "SELECT a.value FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b";
+const ENDLESS: &str = "SELECT a.value FROM generate_series(1, 1000000) a(value), generate_series(1, 1000000) b(value)";
 
 #[tokio::test]
 async fn a_query_is_run_once_and_read_once() {
@@ -74,7 +73,7 @@ async fn errors_have_codes_and_sqlstates() {
     refused(client.update("CREATE TABLE t (id bigint)").await, Code::AlreadyExists, "42P07");
     refused(client.query("SELECT $1").await, Code::InvalidArgument, "22023");
     // In the midst of rows.
-    let late = "SELECT 1 / (value - 500000) FROM generate_series(1, 1000000)";
+    let late = "SELECT 1 / (value - 500000) FROM generate_series(1, 1000000) AS g(value)";
     assert!(client.query(late).await.is_err());
     server.holds(NOTHING).await;
 }
@@ -158,7 +157,7 @@ async fn a_result_that_nobody_reads_is_dropped() {
 async fn a_server_that_stops_finishes_what_runs() {
     let server = Server::start().await;
     let mut client = server.client().await;
-    let text = "SELECT value FROM generate_series(1, 300000)";
+    let text = "SELECT value FROM generate_series(1, 300000) AS g(value)";
     let info = client.info(text).await.unwrap();
     let ticket = info.endpoint[0].ticket.clone().unwrap();
     let mut reading = client.inner.do_get(ticket).await.unwrap();

@@ -59,7 +59,7 @@ async fn a_failed_transaction_can_only_be_given_up() {
     refused(ended, Code::FailedPrecondition, "25P02");
     // Also if it fails while its rows are read.
     let handle = begin(&mut client).await;
-    let text = "SELECT 1 / (value - 500000) FROM generate_series(1, 1000000)";
+    let text = "SELECT 1 / (value - 500000) FROM generate_series(1, 1000000) AS g(value)";
     inside(&mut client, &handle, text).await.unwrap_err();
     let ended = end(&mut client, &handle, EndTransaction::Commit).await;
     refused(ended, Code::FailedPrecondition, "25P02");

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use arrow::array::{AsArray as _, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int32Type, Int64Type};
 use arrow::ipc::reader::StreamReader;
 use axum::body::Body;
 use axum::http::Request;
@@ -58,7 +58,7 @@ async fn a_query_has_columns_rows_and_a_tag() {
     let app = TestApp::new().await;
     let body = app.sql("SELECT 1 AS one, 'a' AS \"two\"").await.with(200);
     let expected = json!({
-        "columns": [{ "name": "one", "type": "bigint" }, { "name": "two", "type": "text" }],
+        "columns": [{ "name": "one", "type": "integer" }, { "name": "two", "type": "text" }],
         "rows": [[1, "a"]],
         "tag": "SELECT 1",
     });
@@ -103,7 +103,7 @@ async fn values_are_written_as_the_document_says() {
         ("decode('00ff', 'hex')", "bytea", json!("\\x00ff")),
         ("make_array(1, NULL, 3)", "bigint[]", json!([1, null, 3])),
         ("named_struct('a', 1, 'b', 'x')", "struct(a bigint, b text)", json!({ "a": 1, "b": "x" })),
-        ("map(['k'], [1])", "map(text, bigint)", json!([["k", 1]])),
+        ("map(['k'], [1])", "map(text, integer)", json!([["k", 1]])),
         ("arrow_cast('d', 'Dictionary(Int32, Utf8)')", "text", json!("d")),
     ] {
         let body = app.sql(&format!("SELECT {sql} AS v")).await.with(200);
@@ -277,16 +277,37 @@ async fn parameters_are_values() {
 }
 
 #[tokio::test]
+async fn changes_answer_their_rows() {
+    let app = TestApp::new().await;
+    app.sql("CREATE TABLE t (a int, b text)").await.with(200);
+    let body = app.sql("INSERT INTO t VALUES (1, 'x'), (2, 'y') RETURNING b, a + 1 AS next").await;
+    let expected = json!({
+        "columns": [{ "name": "b", "type": "text" }, { "name": "next", "type": "integer" }],
+        "rows": [["x", 2], ["y", 3]],
+        "tag": "INSERT 0 2",
+    });
+    assert_eq!(body.with(200)["results"], json!([expected]));
+    let body = app.sql("DELETE FROM t WHERE a = 1 RETURNING *").await.with(200);
+    assert_eq!(body["results"][0]["tag"], "DELETE 1");
+    // More than an answer holds: nothing is changed.
+    let wide =
+        "INSERT INTO t SELECT 3, 'z' FROM generate_series(1, 70) g RETURNING repeat('x', 1000000)";
+    assert_eq!(refusal(app.sql(wide).await).1, "54000");
+    let body = app.sql("SELECT count(*) FROM t").await.with(200);
+    assert_eq!(body["results"][0]["rows"], json!([[1]]));
+}
+
+#[tokio::test]
 async fn arrow_streams_every_row() {
     let app = TestApp::new().await;
-    let sql = "SELECT value AS n, 'row ' || value AS t FROM generate_series(1, 250000)";
+    let sql = "SELECT value AS n, 'row ' || value AS t FROM generate_series(1, 250000) AS g(value)";
     let batches = app.arrow(&json!({ "sql": sql })).await;
     let (mut count, mut sum) = (0, 0);
     for batch in &batches {
         assert_eq!(batch.schema().field(0).name(), "n");
-        let numbers = batch.column(0).as_primitive::<Int64Type>();
+        let numbers = batch.column(0).as_primitive::<Int32Type>();
         count += numbers.len();
-        sum += numbers.values().iter().sum::<i64>();
+        sum += numbers.values().iter().map(|number| i64::from(*number)).sum::<i64>();
         assert_eq!(
             batch.column(1).as_string::<i32>().value(0),
             format!("row {}", numbers.value(0))
@@ -320,7 +341,7 @@ async fn arrow_needs_one_statement_with_rows() {
 #[tokio::test]
 async fn an_error_in_the_midst_breaks_the_stream_off() {
     let app = TestApp::new().await;
-    let sql = "SELECT 1 / (400000 - value) AS n FROM generate_series(1, 500000)";
+    let sql = "SELECT 1 / (400000 - value) AS n FROM generate_series(1, 500000) AS g(value)";
     let request = Request::post("/api/v1/sql")
         .header("accept", ARROW)
         .body(Body::from(json!({ "sql": sql }).to_string()))
@@ -332,13 +353,14 @@ async fn an_error_in_the_midst_breaks_the_stream_off() {
 #[tokio::test]
 async fn json_is_limited_and_never_cut() {
     let app = TestApp::new().await;
-    let body = app.sql("SELECT value FROM generate_series(1, 100000)").await.with(200);
+    let body = app.sql("SELECT value FROM generate_series(1, 100000) AS g(value)").await.with(200);
     assert_eq!(body["results"][0]["rows"].as_array().unwrap().len(), 100_000);
-    let answer = app.sql("SELECT 1; SELECT value FROM generate_series(1, 100000)").await;
+    let answer =
+        app.sql("SELECT 1; SELECT value FROM generate_series(1, 100000) AS g(value)").await;
     assert!(!answer.headers.contains_key("retry-after"));
     let body = answer.with(422);
     assert_eq!((body["sqlstate"].as_str(), body["statement"].as_u64()), (Some("54000"), Some(1)));
     assert!(body["hint"].as_str().unwrap().contains(ARROW), "{body}");
-    let wide = "SELECT repeat('x', 1000000) FROM generate_series(1, 70)";
+    let wide = "SELECT repeat('x', 1000000) FROM generate_series(1, 70) AS g(value)";
     assert_eq!(refusal(app.sql(wide).await), (422, "54000".to_owned(), Some(0)));
 }

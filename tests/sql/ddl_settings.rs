@@ -86,7 +86,7 @@ async fn a_statement_ends_when_its_time_is_over() {
     let mut session = sql.on("lake");
     ok(&mut session, "SET statement_timeout = '50ms'").await;
     let long = "SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y) \
-                WHERE (x * y) % 7 = 3";
+                WHERE (x::bigint * y) % 7 = 3";
     assert_eq!(fails(&mut session, long).await.state, SqlState::QueryCanceled);
     let error = fails(&mut session, &format!("CREATE TABLE t AS {long}")).await;
     assert_eq!(error.state, SqlState::QueryCanceled);

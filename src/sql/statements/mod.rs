@@ -19,15 +19,16 @@ mod columns;
 mod comment;
 mod copy;
 pub(super) mod ingest;
+mod insert;
 mod partitions;
 mod properties;
+mod returning;
 mod rows;
 mod schema;
 mod schema_change;
 pub(super) mod several;
 mod table;
 mod temp;
-mod temp_rows;
 mod upkeep;
 mod view;
 
@@ -60,19 +61,9 @@ pub(super) async fn execute(
             other => Err(SqlError::unsupported(format_args!("DROP {other}"))),
         },
         Statement::CreateTable(create) => table::create(session, create, values).await,
-        Statement::Insert(insert) => match temp_rows::inserted(session, insert)? {
-            Some((name, table)) => {
-                temp_rows::insert(session, name, &table, insert, with, values).await
-            }
-            None => rows::insert(session, insert, with, values).await,
-        },
+        Statement::Insert(insert) => Box::pin(insert::insert(session, insert, with, values)).await,
         Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
-            match temp_rows::changed(session, statement)? {
-                Some((name, table)) => {
-                    temp_rows::change(session, name, &table, statement, with, values).await
-                }
-                None => change::execute(session, statement, with, values).await,
-            }
+            Box::pin(change::execute(session, statement, with, values)).await
         }
         Statement::Truncate(truncate) => {
             if let [one] = truncate.table_names.as_slice()
@@ -137,14 +128,11 @@ pub(super) async fn describe(
     with: Option<&With>,
     hints: &[Option<DataType>],
 ) -> SqlResult<Description> {
-    if let Some(described) = temp_rows::describe(session, statement, with, hints).await? {
-        return Ok(described);
-    }
     match statement {
         Statement::Delete(_) | Statement::Update(_) | Statement::Merge(_) => {
-            return change::describe(session, statement, with, hints).await;
+            return Box::pin(change::describe(session, statement, with, hints)).await;
         }
-        Statement::Insert(insert) => return rows::describe(session, insert, with, hints).await,
+        Statement::Insert(insert) => return insert::describe(session, insert, with, hints).await,
         _ => {}
     }
     let parameters = hints.iter().map(|hint| hint.clone().unwrap_or(DataType::Utf8)).collect();

@@ -1,4 +1,4 @@
-//! Statements that add rows or take all away: `INSERT`, `CREATE TABLE … AS`, `TRUNCATE`.
+//! Adding rows to a table and taking all away, as `INSERT`, `CREATE TABLE … AS` and `TRUNCATE` do.
 //!
 //! Rows are written to data files first; one commit makes them part of the table. What another writer did
 //! meanwhile is a conflict, except for an `INSERT`, which is added to whatever is there.
@@ -10,11 +10,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::sqlparser::ast::{
-    Ident, Insert, Query, SetExpr, Statement, TableObject, Truncate, With,
-};
+use datafusion::sql::sqlparser::ast::{Ident, Truncate};
 
-use super::change::query::hint;
 use super::done;
 use super::schema::{existing, stored};
 use super::wrong_kind;
@@ -28,8 +25,8 @@ use crate::iceberg::table::update::TableUpdate;
 use crate::sql::bind::folded;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::names::Target;
-use crate::sql::outcome::{Description, Outcome, RowStream, Value};
-use crate::sql::session::{Session, parameters, with_values};
+use crate::sql::outcome::{Outcome, RowStream};
+use crate::sql::session::Session;
 use crate::sql::spec;
 use crate::sql::write::{SnapshotWrite, TableUpdates, table_arrow_schema};
 use crate::version::content::ContentKind;
@@ -54,118 +51,6 @@ pub(super) async fn table(session: &Session, target: &Target) -> SqlResult<Writt
     let library = spec::table(&metadata)?;
     let schema = table_arrow_schema(library.current_schema())?;
     Ok(Written { address, metadata, schema })
-}
-
-/// `[WITH …] INSERT INTO table [(columns)] query`
-pub(super) async fn insert(
-    session: &mut Session,
-    insert: &Insert,
-    with: Option<&With>,
-    values: &[Value],
-) -> SqlResult<Outcome> {
-    session.check_write("INSERT")?;
-    let (written, source) = prepare(session, insert, with).await?;
-    let plan = session.plan(Statement::Query(source)).await?;
-    let plan = with_values(plan, values)?;
-    let plan = assigned(plan, &insert.columns, &written.schema)?;
-    let rows = session.stream(plan).await?;
-    let count = append(session, &written, rows).await?;
-    done(&format!("INSERT 0 {count}"))
-}
-
-/// The parameters of an `INSERT`: one that is a value by itself has the type of its column.
-pub(super) async fn describe(
-    session: &mut Session,
-    insert: &Insert,
-    with: Option<&With>,
-    given: &[Option<DataType>],
-) -> SqlResult<Description> {
-    let (written, source) = prepare(session, insert, with).await?;
-    describe_into(session, insert, source, &written.schema, given).await
-}
-
-/// The parameters of an `INSERT` of a query into a table of these columns.
-pub(super) async fn describe_into(
-    session: &mut Session,
-    insert: &Insert,
-    source: Box<Query>,
-    schema: &SchemaRef,
-    given: &[Option<DataType>],
-) -> SqlResult<Description> {
-    let mut hints = given.to_vec();
-    if let SetExpr::Values(rows) = source.body.as_ref() {
-        for row in &rows.rows {
-            for (at, expr) in row.iter().enumerate() {
-                let column = match insert.columns.get(at) {
-                    Some(named) => column_at(schema, &folded(named))?,
-                    None => at,
-                };
-                if let Some(field) = schema.fields().get(column) {
-                    hint(&mut hints, expr, field.data_type());
-                }
-            }
-        }
-    }
-    let plan = session.plan(Statement::Query(source)).await?;
-    Ok(Description { parameters: parameters(&plan, &hints)?, columns: None })
-}
-
-/// The table and the query of an `INSERT`.
-async fn prepare(
-    session: &Session,
-    insert: &Insert,
-    with: Option<&With>,
-) -> SqlResult<(Written, Box<Query>)> {
-    let TableObject::TableName(name) = &insert.table else {
-        return Err(SqlError::unsupported("INSERT into this"));
-    };
-    let source = source(insert, with)?;
-    let target = existing(session, name, false)?.ok_or_else(|| {
-        SqlError::new(SqlState::UndefinedTable, format!("relation \"{name}\" does not exist"))
-    })?;
-    let written = table(session, &target).await?;
-    Ok((written, source))
-}
-
-/// The query of an `INSERT`, with the `WITH` clause that stood before it.
-pub(super) fn source(insert: &Insert, with: Option<&With>) -> SqlResult<Box<Query>> {
-    refuse_options(insert)?;
-    let Some(source) = &insert.source else {
-        return Err(SqlError::unsupported("INSERT … DEFAULT VALUES"));
-    };
-    let mut source = source.clone();
-    if let Some(with) = with {
-        if source.with.is_some() {
-            return Err(SqlError::unsupported("INSERT with two WITH clauses"));
-        }
-        source.with = Some(with.clone());
-    }
-    Ok(source)
-}
-
-fn refuse_options(insert: &Insert) -> SqlResult<()> {
-    let what = if insert.on.is_some() {
-        "INSERT … ON CONFLICT"
-    } else if insert.returning.is_some() {
-        "INSERT … RETURNING"
-    } else if insert.or.is_some()
-        || insert.ignore
-        || insert.overwrite
-        || insert.replace_into
-        || insert.priority.is_some()
-        || insert.partitioned.is_some()
-        || insert.insert_alias.is_some()
-        || insert.settings.is_some()
-        || insert.format_clause.is_some()
-        || !insert.assignments.is_empty()
-        || !insert.after_columns.is_empty()
-        || !insert.into
-    {
-        "this form of INSERT"
-    } else {
-        return Ok(());
-    };
-    Err(SqlError::unsupported(what))
 }
 
 /// The rows of a query as rows of a table: its columns in the table's order and types, null for those that

@@ -11,6 +11,7 @@ pub mod copy;
 mod definition;
 mod lexemes;
 pub mod named;
+pub(in crate::sql) mod nothing;
 pub mod own;
 mod parse;
 mod refs;

@@ -8,11 +8,11 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 use super::apply::apply;
 use super::definition;
 use super::lexemes::{Lexeme, lower_first, source, statements};
-use super::own;
 use super::refs;
 use super::scan::{Scan, scan};
 use super::statement::{Body, Parsed};
 use super::words::{Cursor, end_position};
+use super::{nothing, own};
 use crate::base::limits::{SQL_RECURSION_MAX, SQL_STACK_BYTES, SQL_STACK_TOKENS};
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 
@@ -50,7 +50,7 @@ pub(super) fn statement(text: &str, lexemes: &[Lexeme]) -> SqlResult<ast::Statem
     let arranged = definition::arrange(lexemes)?;
     let mut found =
         scan(text, arranged.as_ref().map_or(lexemes, |(arranged, _)| arranged.as_slice()))?;
-    let tokens = std::mem::take(&mut found.tokens);
+    let tokens = nothing::replaced(std::mem::take(&mut found.tokens));
     let mut statement =
         standard(tokens, lexemes).map_err(|error| located(text, lexemes, &found, error))?;
     apply(&mut statement, &found)?;

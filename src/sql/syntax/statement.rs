@@ -15,6 +15,12 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Whether it changes rows and answers them (`RETURNING`).
+    #[must_use]
+    pub fn is_returning(&self) -> bool {
+        matches!(&self.body, Body::Standard(body) if returns(body))
+    }
+
     /// The command tag of its rows, if it has so many.
     #[must_use]
     pub fn tag(&self, rows: u64) -> String {
@@ -22,7 +28,7 @@ impl Parsed {
             Body::Standard(body) => match body.as_ref() {
                 ast::Statement::Explain { .. } => "EXPLAIN".to_owned(),
                 ast::Statement::ShowVariable { .. } => "SHOW".to_owned(),
-                _ => format!("SELECT {rows}"),
+                other => format!("{} {rows}", verb(other)),
             },
             Body::Own(_) if self.fetched().is_some() => format!("FETCH {rows}"),
             Body::Own(_) | Body::Version(_) => format!("SELECT {rows}"),
@@ -68,6 +74,38 @@ impl Parsed {
             Some(NamedStatement::Prepare { .. }) => Some("PREPARE"),
             _ => None,
         }
+    }
+}
+
+/// Whether a statement changes rows and answers them.
+fn returns(statement: &ast::Statement) -> bool {
+    match statement {
+        ast::Statement::Insert(insert) => insert.returning.is_some(),
+        ast::Statement::Update(update) => update.returning.is_some(),
+        ast::Statement::Delete(delete) => delete.returning.is_some(),
+        ast::Statement::Query(query) => match query.body.as_ref() {
+            ast::SetExpr::Insert(inner)
+            | ast::SetExpr::Update(inner)
+            | ast::SetExpr::Delete(inner) => returns(inner),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The tag of a statement without the number of rows.
+fn verb(statement: &ast::Statement) -> &'static str {
+    match statement {
+        ast::Statement::Insert(_) => "INSERT 0",
+        ast::Statement::Update(_) => "UPDATE",
+        ast::Statement::Delete(_) => "DELETE",
+        ast::Statement::Query(query) => match query.body.as_ref() {
+            ast::SetExpr::Insert(inner)
+            | ast::SetExpr::Update(inner)
+            | ast::SetExpr::Delete(inner) => verb(inner),
+            _ => "SELECT",
+        },
+        _ => "SELECT",
     }
 }
 

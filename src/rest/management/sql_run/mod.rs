@@ -176,7 +176,8 @@ pub async fn handle(
     }
     let mut writer = Writer::default();
     for (index, statement) in statements.iter().enumerate() {
-        if statements.len() > 1 {
+        // A change whose answer cannot be written down is undone.
+        if statements.len() > 1 || statement.is_returning() {
             session.begin_group();
         }
         run(&mut session, statement, &values, &mut writer)

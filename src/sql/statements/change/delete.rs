@@ -2,7 +2,7 @@
 
 use datafusion::sql::sqlparser::ast::{Delete, FromTable, TableWithJoins};
 
-use super::query::{Clause, Selected};
+use super::query::{Clause, NewValue, Selected};
 use super::{Action, Change, Matches, target};
 use crate::sql::error::{SqlError, SqlResult};
 use crate::sql::session::Session;
@@ -22,9 +22,6 @@ pub(super) async fn prepare(session: &Session, delete: &Delete) -> SqlResult<Cha
     else {
         return Err(SqlError::unsupported("this form of DELETE"));
     };
-    if returning.is_some() {
-        return Err(SqlError::unsupported("DELETE … RETURNING"));
-    }
     let [TableWithJoins { relation, joins }] = from.as_slice() else {
         return Err(SqlError::unsupported("DELETE from several tables"));
     };
@@ -34,7 +31,13 @@ pub(super) async fn prepare(session: &Session, delete: &Delete) -> SqlResult<Cha
     let (changed, bound) = target(session, relation).await?;
     let mut from = vec![TableWithJoins { relation: bound, joins: Vec::new() }];
     from.extend(using.iter().flatten().cloned());
-    let clause = Clause { when: None, action: Action::Delete, values: Vec::new() };
+    let returning = changed.returning(returning.as_deref(), using.is_some())?;
+    // The rows as they were, if somebody asks for them.
+    let values = match returning {
+        Some(_) => vec![NewValue::Kept; changed.schema.fields().len()],
+        None => Vec::new(),
+    };
+    let clause = Clause { when: None, action: Action::Delete, values };
     let selected = Selected::new(&changed, from, selection.clone(), vec![clause]);
-    Ok(Change { changed, selected, matches: Matches::First, tag: "DELETE" })
+    Ok(Change { changed, selected, matches: Matches::First, tag: "DELETE", returning })
 }

@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Join, JoinConstraint, JoinOperator, Merge, MergeAction, MergeClause,
-    MergeClauseKind, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr, Query, SelectItem,
-    TableAlias, TableFactor, TableWithJoins, Value, VisitMut as _, VisitorMut,
-    WildcardAdditionalOptions,
+    Assignment, AssignmentTarget, Expr, Ident, Join, JoinConstraint, JoinOperator, Merge,
+    MergeAction, MergeClause, MergeClauseKind, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr,
+    ObjectName, Query, SelectItem, TableAlias, TableFactor, TableWithJoins, Value, VisitMut as _,
+    VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::query::{Clause, NewValue, Selected, both, item, qualified};
@@ -22,12 +22,16 @@ use crate::sql::made::query;
 use crate::sql::scan::ROW_POSITION;
 use crate::sql::session::Session;
 use crate::sql::statements::rows::column_at;
+use crate::sql::syntax::nothing;
 
 /// The column that is there in rows with a source.
 const SOURCE: &str = "\u{1f}source";
 
 pub(super) async fn prepare(session: &Session, merge: &Merge) -> SqlResult<Change> {
-    let Merge { optimizer_hint: None, table, source, on, clauses, output: None, .. } = merge else {
+    if merge.output.is_some() {
+        return Err(SqlError::unsupported("MERGE … RETURNING"));
+    }
+    let Merge { optimizer_hint: None, table, source, on, clauses, .. } = merge else {
         return Err(SqlError::unsupported("this form of MERGE"));
     };
     let (changed, bound) = target(session, table).await?;
@@ -52,7 +56,7 @@ pub(super) async fn prepare(session: &Session, merge: &Merge) -> SqlResult<Chang
         .map(|clause| self::clause(clause, &changed, &sides))
         .collect::<SqlResult<Vec<_>>>()?;
     let selected = Selected::new(&changed, from, None, clauses);
-    Ok(Change { changed, selected, matches: Matches::One, tag: "MERGE" })
+    Ok(Change { changed, selected, matches: Matches::One, tag: "MERGE", returning: None })
 }
 
 const fn is_not_matched(kind: &MergeClauseKind) -> bool {
@@ -117,7 +121,7 @@ impl VisitorMut for OneSide<'_> {
 
 fn on_one_side(expr: &Expr, alias: &Ident, changed: &Changed) -> Expr {
     let mut expr = expr.clone();
-    let mut walk = OneSide { alias, both: &changed.written.schema, depth: 0 };
+    let mut walk = OneSide { alias, both: &changed.schema, depth: 0 };
     let _all: ControlFlow<()> = expr.visit(&mut walk);
     expr
 }
@@ -169,6 +173,9 @@ fn clause(clause: &MergeClause, changed: &Changed, sides: &Sides) -> SqlResult<C
         ),
         None => holds,
     };
+    if is_nothing(&clause.action) {
+        return Ok(Clause { when: Some(when), action: Action::Nothing, values: Vec::new() });
+    }
     let (action, values) = match &clause.action {
         MergeAction::Insert(insert) if is_not_matched(kind) => {
             (Action::Insert, inserted(insert, changed, &sides.source)?)
@@ -193,6 +200,26 @@ fn clause(clause: &MergeClause, changed: &Changed, sides: &Sides) -> SqlResult<C
     Ok(Clause { when: Some(when), action, values })
 }
 
+/// Whether the action is `DO NOTHING`.
+fn is_nothing(action: &MergeAction) -> bool {
+    match action {
+        MergeAction::Update(MergeUpdateExpr { assignments, .. }) => match assignments.as_slice() {
+            [Assignment { target: AssignmentTarget::ColumnName(ObjectName(parts)), .. }] => parts
+                .last()
+                .and_then(|part| part.as_ident())
+                .is_some_and(|name| nothing::is_nothing(&name.value)),
+            _ => false,
+        },
+        MergeAction::Insert(MergeInsertExpr { kind: MergeInsertKind::Values(rows), .. }) => {
+            let mut values = rows.rows.iter().flatten();
+            values.any(
+                |value| matches!(value, Expr::Identifier(name) if nothing::is_nothing(&name.value)),
+            )
+        }
+        _ => false,
+    }
+}
+
 fn inserted(
     insert: &MergeInsertExpr,
     changed: &Changed,
@@ -210,7 +237,7 @@ fn inserted(
     let [given] = rows.rows.as_slice() else {
         return Err(SqlError::syntax("INSERT in MERGE has one row of values"));
     };
-    let schema = &changed.written.schema;
+    let schema = &changed.schema;
     let mut values = vec![NewValue::Missing; schema.fields().len()];
     let places: Vec<usize> = if columns.is_empty() {
         (0..values.len()).take(given.len()).collect()

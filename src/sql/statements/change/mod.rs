@@ -2,32 +2,37 @@
 //!
 //! Each is planned as a query over the table with row identities: which rows go, and which come in their
 //! place. Files that hold rows that go are written again without them (copy-on-write), and one snapshot
-//! takes the place of the old. The planner never sees the statement itself. If another commit to the table
-//! comes between, the statement runs again from the start.
+//! takes the place of the old. A temporary table is made anew from the rows that stay and those that come. The
+//! planner never sees the statement itself. If another commit to the table comes between, the statement runs
+//! again from the start.
 
 mod delete;
 mod merge;
 pub(super) mod query;
 mod rewrite;
-mod update;
+pub(super) mod update;
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::sqlparser::ast::{Ident, Statement, TableAlias, TableFactor, With};
+use datafusion::sql::sqlparser::ast::{Ident, SelectItem, Statement, TableFactor, With};
 
 use self::query::Selected;
-use super::rows::{Written, table};
+use self::rewrite::{End, Rewritten};
+use super::not_there;
+use super::returning::{Returning, stand_in};
+use super::rows::{Written, commit, table};
 use super::schema::existing;
 use crate::base::limits::STATEMENT_RETRIES_MAX;
-use crate::sql::bind::{self, TARGET, folded, parts_of};
+use crate::sql::bind::{self, folded, parts_of};
 use crate::sql::error::{SqlError, SqlResult, SqlState};
-use crate::sql::outcome::{Description, Outcome, Value};
+use crate::sql::outcome::{Description, Outcome, RowStream, Value};
 use crate::sql::scan::provider::IcebergTable;
 use crate::sql::session::{Session, parameters, with_values};
 use crate::sql::tables;
+use crate::sql::temp::TempTable;
 
 /// What is done with a row of the query.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +43,8 @@ enum Action {
     Update,
     /// A new one comes.
     Insert,
+    /// All stays as it is.
+    Nothing,
 }
 
 /// What a row of the table may meet.
@@ -49,14 +56,35 @@ enum Matches {
     First,
 }
 
+/// Where the rows of a table are.
+enum Place {
+    /// In files.
+    Stored { written: Box<Written>, table: Box<IcebergTable> },
+    /// In the session.
+    Temporary { name: String, table: Arc<TempTable> },
+}
+
 /// The table that is changed.
 struct Changed {
-    written: Written,
-    table: IcebergTable,
+    schema: SchemaRef,
+    place: Place,
     /// What columns of it are qualified by.
     alias: Ident,
     /// Its name as it was written.
     parts: Vec<String>,
+}
+
+impl Changed {
+    /// What is answered of the rows, if anything; whether the statement has other tables.
+    fn returning(
+        &self,
+        items: Option<&[SelectItem]>,
+        others: bool,
+    ) -> SqlResult<Option<Returning>> {
+        items
+            .map(|items| Returning::new(items, &self.schema, &self.parts, &self.alias, others))
+            .transpose()
+    }
 }
 
 /// A statement as a query.
@@ -65,6 +93,7 @@ struct Change {
     selected: Selected,
     matches: Matches,
     tag: &'static str,
+    returning: Option<Returning>,
 }
 
 /// Runs a statement that changes rows, with the `WITH` clause that stood before it.
@@ -76,18 +105,18 @@ pub(super) async fn execute(
 ) -> SqlResult<Outcome> {
     for _ in 0..STATEMENT_RETRIES_MAX {
         let change = prepare(session, statement, with).await?;
-        session.check_write(change.tag)?;
-        let tag = change.tag;
+        if matches!(change.changed.place, Place::Stored { .. }) {
+            session.check_write(change.tag)?;
+        }
         let plan = plan(session, &change).await?;
         let rows = query::assigned(with_values(plan, values)?, &change.selected, &change.changed)?;
         let rows = session.stream(rows).await?;
-        match rewrite::run(session, change, rows).await {
-            Ok(count) => return super::done(&format!("{tag} {count}")),
+        match run(session, change, rows).await {
             // Inside a transaction nobody comes between; what fails there fails at its end.
             Err(error)
                 if error.state == SqlState::SerializationFailure
                     && session.transaction.is_none() => {}
-            Err(error) => return Err(error),
+            done => return done,
         }
     }
     Err(SqlError::new(
@@ -96,7 +125,32 @@ pub(super) async fn execute(
     ))
 }
 
-/// The parameters of a statement that changes rows.
+/// Carries out a change whose query has these rows. What it answers of them is known before anything is
+/// done: an error in that changes nothing.
+async fn run(session: &mut Session, change: Change, rows: RowStream) -> SqlResult<Outcome> {
+    let Rewritten { count, returned, end } = rewrite::write(session, &change, rows).await?;
+    let Change { changed, tag, returning, .. } = change;
+    let answer = match returning {
+        Some(returning) => returning.answer(session, &changed.schema, returned).await?,
+        None => Outcome::Done { tag: format!("{tag} {count}") },
+    };
+    match (end, changed.place) {
+        (End::Nothing, _) => {}
+        (End::Commit(updates), Place::Stored { written, .. }) => {
+            commit(session, &written.address, *updates).await?;
+        }
+        (End::Put(table), Place::Temporary { name, .. }) => {
+            session.temp.put(name, table);
+            super::temp::end_of_statement(session);
+        }
+        (End::Commit(_) | End::Put(_), _) => {
+            return Err(SqlError::new(SqlState::InternalError, "a change of another table"));
+        }
+    }
+    Ok(answer)
+}
+
+/// The shape of a statement that changes rows.
 pub(super) async fn describe(
     session: &mut Session,
     statement: &Statement,
@@ -106,7 +160,11 @@ pub(super) async fn describe(
     let change = prepare(session, statement, with).await?;
     let plan = plan(session, &change).await?;
     let hints = change.selected.hints(hints, &change.changed);
-    Ok(Description { parameters: parameters(&plan, &hints)?, columns: None })
+    let columns = match &change.returning {
+        Some(returning) => Some(returning.columns(session, &change.changed.schema).await?),
+        None => None,
+    };
+    Ok(Description { parameters: parameters(&plan, &hints)?, columns })
 }
 
 async fn prepare(
@@ -150,35 +208,32 @@ async fn target(session: &Session, factor: &TableFactor) -> SqlResult<(Changed, 
         ));
     }
     let parts = parts_of(name)?;
-    let found = existing(session, name, false)?.ok_or_else(|| {
-        SqlError::new(SqlState::UndefinedTable, format!("relation \"{name}\" does not exist"))
-    })?;
-    let written = table(session, &found).await?;
-    let table = tables::table_of(session, &written.metadata, None)?.with_row_ids();
+    let (schema, place) = match super::temp::named(session, name)? {
+        Some((name, table)) => (Arc::clone(table.schema()), Place::Temporary { name, table }),
+        None => {
+            let found = existing(session, name, false)?.ok_or_else(|| not_there(name))?;
+            let written = table(session, &found).await?;
+            let table = tables::table_of(session, &written.metadata, None)?.with_row_ids();
+            let schema = Arc::clone(&written.schema);
+            (schema, Place::Stored { written: Box::new(written), table: Box::new(table) })
+        }
+    };
     let alias = match alias {
         Some(alias) => Ident::with_quote('"', folded(&alias.name)),
         None => Ident::with_quote('"', parts.last().cloned().unwrap_or_default()),
     };
-    let bound = TableFactor::Table {
-        name: vec![Ident::with_quote('"', TARGET)].into(),
-        alias: Some(TableAlias { explicit: true, name: alias.clone(), columns: Vec::new() }),
-        args: None,
-        with_hints: Vec::new(),
-        version: None,
-        with_ordinality: false,
-        partitions: Vec::new(),
-        json_path: None,
-        sample: None,
-        index_hints: Vec::new(),
-    };
-    Ok((Changed { written, table, alias, parts }, bound))
+    let bound = stand_in(&alias);
+    Ok((Changed { schema, place, alias, parts }, bound))
 }
 
 /// Plans the query of a change.
 async fn plan(session: &mut Session, change: &Change) -> SqlResult<LogicalPlan> {
     let statement = Statement::Query(Box::new(change.selected.query.clone()));
     let changed = &change.changed;
-    let provider: Arc<dyn TableProvider> = Arc::new(changed.table.clone());
+    let provider: Arc<dyn TableProvider> = match &changed.place {
+        Place::Stored { table, .. } => Arc::new(table.as_ref().clone()),
+        Place::Temporary { table, .. } => table.with_row_ids()?,
+    };
     let target = bind::Target { parts: changed.parts.clone(), alias: changed.alias.value.clone() };
     session.plan_over(statement, target, provider).await
 }

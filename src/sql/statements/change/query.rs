@@ -64,7 +64,7 @@ impl Selected {
         for (at, clause) in clauses.iter().enumerate() {
             let chosen = equals(number.clone(), at);
             for (column, value) in clause.values.iter().enumerate() {
-                let field = changed.written.schema.field(column);
+                let field = changed.schema.field(column);
                 let value = match value {
                     NewValue::Missing => continue,
                     NewValue::Kept => qualified(alias, field.name()),
@@ -90,7 +90,7 @@ impl Selected {
         for clause in &self.clauses {
             for (column, value) in clause.values.iter().enumerate() {
                 if let NewValue::Given(expr) = value {
-                    hint(&mut hints, expr, changed.written.schema.field(column).data_type());
+                    hint(&mut hints, expr, changed.schema.field(column).data_type());
                 }
             }
         }
@@ -124,7 +124,7 @@ pub(super) fn assigned(
     selected: &Selected,
     changed: &Changed,
 ) -> SqlResult<LogicalPlan> {
-    let schema = &changed.written.schema;
+    let schema = &changed.schema;
     let column = |name: &str| Planned::Column(Column::new_unqualified(name));
     let mut exprs = vec![
         column("file"),

@@ -13,15 +13,18 @@ use parking_lot::Mutex;
 use roaring::RoaringTreemap;
 
 use super::query::ROW_COLUMNS;
-use super::{Action, Change, Changed, Matches};
+use super::{Action, Change, Matches, Place};
 use crate::sql::bind::TARGET;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 use crate::sql::outcome::RowStream;
 use crate::sql::scan::provider::IcebergTable;
 use crate::sql::semantics;
 use crate::sql::session::Session;
-use crate::sql::statements::rows::commit;
-use crate::sql::write::SnapshotWrite;
+use crate::sql::statements::returning::Returned;
+use crate::sql::statements::rows::Written;
+use crate::sql::statements::temp;
+use crate::sql::temp::TempTable;
+use crate::sql::write::{SnapshotWrite, TableUpdates};
 
 /// Rows that go: by the index of their file, their positions.
 #[derive(Default)]
@@ -29,24 +32,72 @@ struct Marks {
     files: BTreeMap<u32, RoaringTreemap>,
     /// Rows that went, changed or came.
     count: u64,
+    /// Those rows, if they are asked for.
+    returned: Option<Returned>,
 }
 
-/// Carries out a change whose query has these rows; answers how many rows went, changed or came.
-pub(super) async fn run(session: &Session, change: Change, rows: RowStream) -> SqlResult<u64> {
-    let Change { changed, selected, matches, .. } = change;
+/// What is left to do once the rows of a change are written.
+pub(super) enum End {
+    /// No row was met.
+    Nothing,
+    /// To make files part of the table.
+    Commit(Box<TableUpdates>),
+    /// To put a temporary table in the place of the old.
+    Put(TempTable),
+}
+
+/// What a change came to.
+pub(super) struct Rewritten {
+    /// How many rows went, changed or came.
+    pub(super) count: u64,
+    /// Those rows, if they are asked for: changed ones as they are then.
+    pub(super) returned: Vec<RecordBatch>,
+    pub(super) end: End,
+}
+
+/// Writes what a change leaves, whose query has these rows. Nobody sees it yet.
+pub(super) async fn write(
+    session: &Session,
+    change: &Change,
+    rows: RowStream,
+) -> SqlResult<Rewritten> {
+    let Change { changed, selected, matches, returning, .. } = change;
     let actions: Vec<Action> = selected.clauses.iter().map(|clause| clause.action).collect();
-    let marks = Arc::new(Mutex::new(Marks::default()));
+    let returned = returning.is_some().then(Returned::default);
+    let marks = Arc::new(Mutex::new(Marks { returned, ..Marks::default() }));
+    let new = new_rows(rows, actions, *matches, Arc::clone(&marks));
+    let end = match &changed.place {
+        Place::Stored { written, table } => files(session, written, table, new, &marks).await?,
+        Place::Temporary { table, .. } => {
+            let new = temp::collect(session, table.schema(), new).await?;
+            let gone = marks.lock().files.remove(&0).unwrap_or_default();
+            let kept = futures::stream::iter(table.without(&gone)?.into_iter().map(Ok)).boxed();
+            let kept = temp::collect(session, table.schema(), kept).await?;
+            End::Put(table.emptied().with(kept).with(new))
+        }
+    };
+    let mut marks = marks.lock();
+    let returned = marks.returned.take().map(Returned::into_batches).unwrap_or_default();
+    Ok(Rewritten { count: marks.count, returned, end })
+}
+
+/// Writes files in place of those that rows go of.
+async fn files(
+    session: &Session,
+    written: &Written,
+    table: &IcebergTable,
+    new: RowStream,
+    marks: &Arc<Mutex<Marks>>,
+) -> SqlResult<End> {
     let state = session.engine.state(&session.names, &session.ctx.actor, Vec::new())?;
-    let new = new_rows(rows, actions, matches, Arc::clone(&marks));
-    let kept = kept_rows(state, changed.table.clone(), Arc::clone(&marks));
+    let kept = kept_rows(state, table.clone(), Arc::clone(marks));
     let catalog = session.catalog();
     let now = catalog.clock().now();
-    let Changed { written, table, .. } = &changed;
     let io = catalog.files().io();
     let write = SnapshotWrite::new(io, &written.metadata, catalog.entropy(), now)?;
     let added = write.write_data(new.chain(kept).boxed()).await?;
     let live = table.live().await?;
-    let (removed, count) = {
+    let removed = {
         let marks = marks.lock();
         let paths = marks.files.keys().map(|index| {
             usize::try_from(*index)
@@ -55,14 +106,12 @@ pub(super) async fn run(session: &Session, change: Change, rows: RowStream) -> S
                 .map(|file| file.file_path().to_owned())
                 .ok_or_else(|| SqlError::new(SqlState::InternalError, "a row of an unknown file"))
         });
-        (paths.collect::<SqlResult<BTreeSet<String>>>()?, marks.count)
+        paths.collect::<SqlResult<BTreeSet<String>>>()?
     };
     if removed.is_empty() && added.is_empty() {
-        return Ok(0);
+        return Ok(End::Nothing);
     }
-    let updates = write.overwrite(added, &removed).await?;
-    commit(session, &written.address, updates).await?;
-    Ok(count)
+    Ok(End::Commit(Box::new(write.overwrite(added, &removed).await?)))
 }
 
 /// The new rows of a change; notes which rows go as they come by.
@@ -86,18 +135,26 @@ fn take(
     let positions = column::<UInt64Array>(batch, 1)?;
     let numbers = column::<Int64Array>(batch, 2)?;
     let mut comes = Vec::with_capacity(batch.num_rows());
+    let mut met = Vec::with_capacity(batch.num_rows());
     for row in 0..batch.num_rows() {
         if numbers.is_null(row) {
             comes.push(false);
+            met.push(false);
             continue;
         }
         let action = usize::try_from(numbers.value(row))
             .ok()
             .and_then(|number| actions.get(number))
             .ok_or_else(|| SqlError::new(SqlState::InternalError, "a row without an action"))?;
+        if *action == Action::Nothing {
+            comes.push(false);
+            met.push(false);
+            continue;
+        }
         if *action == Action::Insert {
             marks.count += 1;
             comes.push(true);
+            met.push(true);
             continue;
         }
         if files.is_null(row) || positions.is_null(row) {
@@ -114,9 +171,14 @@ fn take(
         }
         marks.count += u64::from(first);
         comes.push(first && *action == Action::Update);
+        met.push(first);
     }
     let columns: Vec<usize> = (ROW_COLUMNS..batch.num_columns()).collect();
     let rows = batch.project(&columns).map_err(|error| broken(&error))?;
+    if let Some(returned) = &mut marks.returned {
+        let met = BooleanArray::from(met);
+        returned.add(filter_record_batch(&rows, &met).map_err(|error| broken(&error))?)?;
+    }
     filter_record_batch(&rows, &BooleanArray::from(comes)).map_err(|error| broken(&error))
 }
 

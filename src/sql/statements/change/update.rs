@@ -27,9 +27,6 @@ pub(super) async fn prepare(session: &Session, update: &Update) -> SqlResult<Cha
     else {
         return Err(SqlError::unsupported("this form of UPDATE"));
     };
-    if returning.is_some() {
-        return Err(SqlError::unsupported("UPDATE … RETURNING"));
-    }
     let others = match from {
         None => &[][..],
         Some(UpdateTableFromKind::AfterSet(others)) => others,
@@ -46,7 +43,8 @@ pub(super) async fn prepare(session: &Session, update: &Update) -> SqlResult<Cha
     let values = assigned_values(assignments, &changed)?;
     let clause = Clause { when: None, action: Action::Update, values };
     let selected = Selected::new(&changed, from, selection.clone(), vec![clause]);
-    Ok(Change { changed, selected, matches: Matches::First, tag: "UPDATE" })
+    let returning = changed.returning(returning.as_deref(), !others.is_empty())?;
+    Ok(Change { changed, selected, matches: Matches::First, tag: "UPDATE", returning })
 }
 
 /// The columns of a changed row: what is assigned, the others as they were.
@@ -54,7 +52,7 @@ pub(super) fn assigned_values(
     assignments: &[Assignment],
     changed: &Changed,
 ) -> SqlResult<Vec<NewValue>> {
-    let mut values = vec![NewValue::Kept; changed.written.schema.fields().len()];
+    let mut values = vec![NewValue::Kept; changed.schema.fields().len()];
     for assignment in assignments {
         match (&assignment.target, &assignment.value) {
             (AssignmentTarget::ColumnName(name), value) => {
@@ -91,7 +89,7 @@ fn assign(
         [qualifier, column] if *qualifier == changed.alias.value => column,
         _ => return Err(SqlError::unsupported(format_args!("assigning to {name}"))),
     };
-    let at = column_at(&changed.written.schema, column)?;
+    let at = column_at(&changed.schema, column)?;
     let Some(slot) = values.get_mut(at) else { return Ok(()) };
     if !matches!(slot, NewValue::Kept) {
         return Err(SqlError::syntax(format!("multiple assignments to same column \"{column}\"")));
@@ -101,7 +99,7 @@ fn assign(
 }
 
 /// Whether this is the word `DEFAULT`.
-pub(super) fn is_default(ident: &Ident) -> bool {
+pub(in crate::sql::statements) fn is_default(ident: &Ident) -> bool {
     ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default")
 }
 
