@@ -82,7 +82,8 @@ async fn the_door_for_postgresql_answers_them() {
 }
 
 /// Files about what a session keeps from one statement to the next; over Flight each has its own.
-const OF_SESSIONS: [&str; 5] = ["settings", "names", "branches", "prepared", "cursors"];
+const OF_SESSIONS: [&str; 7] =
+    ["settings", "names", "branches", "prepared", "cursors", "merges", "returning"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_door_for_flight_answers_them() {

@@ -233,6 +233,9 @@ async fn all(
         Source::Text(text) => only(session.parse(&text)?)?,
         Source::Prepared(statement) => statement,
     };
+    if let Some(what) = statement.left_behind().filter(|_| own) {
+        return Err(no_effect(what));
+    }
     let mut ran = Gathered::default();
     // Outside of a transaction, what several rows of values do is one commit.
     let group = own && values.len() > 1;
@@ -311,17 +314,21 @@ impl Gathered {
 
 /// What a statement leaves in its session must be of some use.
 fn check(tag: &str, own: bool) -> SqlResult<()> {
-    if own && OF_THE_SESSION.contains(&tag) {
-        return Err(SqlError::new(
-            SqlState::FeatureNotSupported,
-            format!("{tag} has no effect: outside of a transaction each statement has a session of its own"),
-        )
-        .with_hint(
-            "choose the database by the header `database`, begin transactions by the call for it (in \
-             ADBC: autocommit off), and set commit messages by the header `x-nunatak-message`",
-        ));
-    }
-    Ok(())
+    if own && OF_THE_SESSION.contains(&tag) { Err(no_effect(tag)) } else { Ok(()) }
+}
+
+/// What a session of one statement cannot keep for the next.
+fn no_effect(what: &str) -> SqlError {
+    SqlError::new(
+        SqlState::FeatureNotSupported,
+        format!(
+            "{what} has no effect: outside of a transaction each statement has a session of its own"
+        ),
+    )
+    .with_hint(
+        "choose the database by the header `database`, begin transactions by the call for it (in \
+         ADBC: autocommit off), and set commit messages by the header `x-nunatak-message`",
+    )
 }
 
 /// The number in a command tag.

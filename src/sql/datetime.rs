@@ -185,10 +185,11 @@ mod tests {
     fn dates_and_times() {
         assert_eq!(date("1970-01-02").unwrap(), 1);
         assert_eq!(date(" 20240229 ").unwrap(), 19_782);
-        for text in
-            ["", "2023-02-29", "2024-1-2-3", "24-01-01", "infinity", "1/2/2024", "2024-+1-01"]
-        {
+        for text in ["", "2024-1-2-3", "infinity", "1/2/2024", "2024-+1-01"] {
             assert_eq!(date(text).unwrap_err().state, SqlState::InvalidDatetimeFormat, "{text}");
+        }
+        for text in ["2023-02-29", "24-01-01"] {
+            assert_eq!(date(text).unwrap_err().state, SqlState::DatetimeFieldOverflow, "{text}");
         }
         assert_eq!(time("01:02:03.0000005").unwrap(), 3_723_000_001);
         assert_eq!(time("01:02").unwrap(), 3_720_000_000);

@@ -121,7 +121,7 @@ async fn what_needs_more_memory_goes_to_disk_or_fails() {
     let joined = "SELECT count(*) FROM t a FULL JOIN t b ON a.s = b.s AND a.x % 7 = b.x % 7";
     either(&mut session, joined, "500000").await;
     assert_eq!(ok(&mut session, "SELECT count(*) FROM t").await, "500000");
-    let error = fails(&mut session, "CREATE TEMP TABLE u AS SELECT * FROM t").await;
+    let error = fails(&mut session, "CREATE TEMP TABLE u AS SELECT *, x::bigint a, x::bigint b, x::bigint c, x::bigint d, x::bigint e, x::bigint f FROM t").await;
     assert_eq!(error.state, SqlState::OutOfMemory, "{error:?}");
     released(&engine).await;
 }
@@ -152,7 +152,7 @@ async fn what_would_be_too_large_is_not_begun() {
         .await;
     for text in [
         "SELECT repeat(s, 2000000000) FROM t",
-        "SELECT repeat('abc', x * 1000000000) FROM t",
+        "SELECT repeat('abc', x::bigint * 1000000000) FROM t",
         "SELECT repeat('x', 2000000000)",
         "SELECT length(repeat(s, 500000)) FROM t",
         "SELECT lpad(s, 2000000000) FROM t",

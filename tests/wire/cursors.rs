@@ -55,7 +55,7 @@ async fn a_cursor_is_a_portal_and_fetch_has_columns() {
     let kinds: String = seen.iter().map(|(kind, _)| char::from(*kind)).collect();
     assert_eq!(kinds, "1tT2TDDC");
     assert_eq!(tags(&seen), ["FETCH 2"]);
-    assert_eq!(seen[5].1, [&[0, 1, 0, 0, 0, 8][..], &1_i64.to_be_bytes()].concat());
+    assert_eq!(seen[5].1, [&[0, 1, 0, 0, 0, 4][..], &1_i32.to_be_bytes()].concat());
     raw.send(&query("CLOSE c; DECLARE c CURSOR FOR SELECT 'text'::text, 2")).await;
     raw.until_ready().await;
     raw.send(&[bind("", "f", 0, &[], 0), describe("P"), execute("", 0), sync()].concat()).await;
@@ -95,10 +95,10 @@ async fn a_cursor_takes_parameters() {
     let transaction = client.transaction().await.unwrap();
     let text = "DECLARE c SCROLL CURSOR FOR SELECT x FROM generate_series(1, 9) g(x) WHERE x > $1";
     let declare = transaction.prepare(text).await.unwrap();
-    assert_eq!(declare.params(), [Type::INT8]);
-    transaction.execute(&declare, &[&4_i64]).await.unwrap();
+    assert_eq!(declare.params(), [Type::INT4]);
+    transaction.execute(&declare, &[&4_i32]).await.unwrap();
     let rows = transaction.query("FETCH 2 FROM c", &[]).await.unwrap();
-    let got: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    let got: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(got, [5, 6]);
     assert_eq!(transaction.execute("MOVE BACKWARD ALL FROM c", &[]).await.unwrap(), 1);
     // In pages that the client sets, and the rest of an abandoned page is passed over.
@@ -106,7 +106,7 @@ async fn a_cursor_takes_parameters() {
     assert_eq!(transaction.query_portal(&portal, 1).await.unwrap().len(), 1);
     drop(portal);
     let rows = transaction.query("FETCH ALL FROM c", &[]).await.unwrap();
-    assert_eq!(rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>(), [9]);
+    assert_eq!(rows.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>(), [9]);
     transaction.commit().await.unwrap();
     assert_eq!(code_of(client.simple_query("FETCH c").await), "34000");
 }

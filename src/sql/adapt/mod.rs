@@ -1,6 +1,7 @@
 //! The last look at a statement before it is planned: what the planner would read otherwise than PostgreSQL
 //! does is put into words that both read alike, or refused.
 
+mod calls;
 mod integers;
 mod literals;
 mod made;
@@ -84,6 +85,7 @@ impl VisitorMut for Adapter {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<SqlError> {
         quantified::arrays(expr);
+        calls::call(expr);
         ControlFlow::Continue(())
     }
 }

@@ -66,9 +66,14 @@ impl Parsed {
     }
 
     /// What it leaves in its session for later statements, if it does nothing else: a cursor that outlives
-    /// its transaction, or a prepared statement.
+    /// its transaction, a prepared statement, a temporary table.
     #[must_use]
     pub fn left_behind(&self) -> Option<&'static str> {
+        if let Body::Standard(body) = &self.body
+            && matches!(body.as_ref(), ast::Statement::CreateTable(table) if table.temporary)
+        {
+            return Some("CREATE TEMP TABLE");
+        }
         match self.named() {
             Some(NamedStatement::Declare(declare)) if declare.hold => Some("a cursor WITH HOLD"),
             Some(NamedStatement::Prepare { .. }) => Some("PREPARE"),

@@ -25,12 +25,12 @@ use self::pattern::Template;
 use super::error::{SqlError, SqlResult, SqlState};
 use super::operators::type_name;
 
-/// Which of the functions.
+/// What a function makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
-    ToChar,
-    ToDate,
-    ToTimestamp,
+    Char,
+    Date,
+    Timestamp,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -41,7 +41,7 @@ struct Templated {
 
 /// The functions.
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    [Kind::ToChar, Kind::ToDate, Kind::ToTimestamp]
+    [Kind::Char, Kind::Date, Kind::Timestamp]
         .into_iter()
         .map(|kind| {
             let signature = Signature::user_defined(Volatility::Immutable);
@@ -68,7 +68,7 @@ impl Templated {
     fn evaluate(&self, args: &[ArrayRef]) -> SqlResult<ArrayRef> {
         let [values, templates] = args else {
             return match args {
-                [seconds] if self.kind == Kind::ToTimestamp => from_seconds(seconds),
+                [seconds] if self.kind == Kind::Timestamp => from_seconds(seconds),
                 _ => Err(self.undefined(&[])),
             };
         };
@@ -90,7 +90,7 @@ impl Templated {
         };
         let rows = 0..values.len();
         match self.kind {
-            Kind::ToChar => {
+            Kind::Char => {
                 let aware = matches!(values.data_type(), DataType::Timestamp(_, Some(_)));
                 let times = values.as_primitive::<TimestampMicrosecondType>();
                 let shown: StringArray = rows
@@ -102,14 +102,14 @@ impl Templated {
                     .collect::<SqlResult<_>>()?;
                 Ok(Arc::new(shown))
             }
-            Kind::ToDate | Kind::ToTimestamp => {
+            Kind::Date | Kind::Timestamp => {
                 let texts = values.as_string::<i32>();
                 let mut read = |row: usize| -> SqlResult<Option<i64>> {
                     let Some(template) = template(row)? else { return Ok(None) };
                     let time = read::read(&template, texts.value(row))?;
                     Ok(Some(time.and_utc().timestamp_micros()))
                 };
-                if self.kind == Kind::ToTimestamp {
+                if self.kind == Kind::Timestamp {
                     let times: TimestampMicrosecondArray =
                         rows.map(read).collect::<SqlResult<_>>()?;
                     return Ok(Arc::new(times.with_timezone("+00:00")));
@@ -135,7 +135,7 @@ fn from_seconds(seconds: &ArrayRef) -> SqlResult<ArrayRef> {
             let Some(seconds) = seconds else { return Ok(None) };
             let micros = (seconds * 1e6).round_ties_even();
             // Everything below is held by 64 bits.
-            if !(micros.abs() < 9.2e18) {
+            if micros.is_nan() || micros.abs() >= 9.2e18 {
                 return Err(beyond());
             }
             #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
@@ -154,9 +154,9 @@ impl ScalarUDFImpl for Templated {
 
     fn name(&self) -> &str {
         match self.kind {
-            Kind::ToChar => "to_char",
-            Kind::ToDate => "to_date",
-            Kind::ToTimestamp => "to_timestamp",
+            Kind::Char => "to_char",
+            Kind::Date => "to_date",
+            Kind::Timestamp => "to_timestamp",
         }
     }
 
@@ -168,7 +168,7 @@ impl ScalarUDFImpl for Templated {
         let text = |kind: &DataType| kind.is_string() || kind.is_null();
         let value = match arg_types {
             [number]
-                if self.kind == Kind::ToTimestamp && (number.is_numeric() || number.is_null()) =>
+                if self.kind == Kind::Timestamp && (number.is_numeric() || number.is_null()) =>
             {
                 return Ok(vec![DataType::Float64]);
             }
@@ -176,20 +176,20 @@ impl ScalarUDFImpl for Templated {
             _ => return Err(self.undefined(arg_types).into()),
         };
         let value = match (self.kind, value) {
-            (Kind::ToChar, DataType::Timestamp(_, None)) => {
+            (Kind::Char, DataType::Timestamp(_, None)) => {
                 DataType::Timestamp(TimeUnit::Microsecond, None)
             }
             (
-                Kind::ToChar,
+                Kind::Char,
                 DataType::Null | DataType::Date32 | DataType::Date64 | DataType::Timestamp(..),
             ) => point(),
-            (Kind::ToChar, other)
+            (Kind::Char, other)
                 if !other.is_string() && !other.is_nested() && !other.is_binary() =>
             {
                 let what = format_args!("to_char({}, …)", type_name(other)).to_string();
                 return Err(SqlError::unsupported(what).into());
             }
-            (Kind::ToDate | Kind::ToTimestamp, kind) if text(kind) => DataType::Utf8,
+            (Kind::Date | Kind::Timestamp, kind) if text(kind) => DataType::Utf8,
             _ => return Err(self.undefined(arg_types).into()),
         };
         Ok(vec![value, DataType::Utf8])
@@ -197,9 +197,9 @@ impl ScalarUDFImpl for Templated {
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
         Ok(match self.kind {
-            Kind::ToChar => DataType::Utf8,
-            Kind::ToDate => DataType::Date32,
-            Kind::ToTimestamp => point(),
+            Kind::Char => DataType::Utf8,
+            Kind::Date => DataType::Date32,
+            Kind::Timestamp => point(),
         })
     }
 

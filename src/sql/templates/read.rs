@@ -18,6 +18,8 @@ struct Found {
     day: Option<u32>,
     day_of_year: Option<u32>,
     hour: u32,
+    /// Whether an hour was read.
+    clock: bool,
     twelve: bool,
     afternoon: Option<bool>,
     minute: u32,
@@ -49,6 +51,10 @@ pub(super) fn read(template: &Template, text: &str) -> SqlResult<NaiveDateTime> 
                     Some(Part::Field { field, .. }) if width(*field).is_some()
                 );
                 rest = rest.trim_start();
+                if rest.is_empty() {
+                    // What is left out is as at its beginning.
+                    return assembled(&found, text);
+                }
                 rest = one(*field, digits_follow, rest, text, &mut found)?;
             }
         }
@@ -91,9 +97,7 @@ fn one<'t>(
 ) -> SqlResult<&'t str> {
     if let Some(width) = width(field) {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        // The parts of a second have so many digits in any case.
-        let fraction = matches!(field, Field::Millisecond | Field::Microsecond);
-        let digits = if digits_follow || fraction { digits.min(width) } else { digits };
+        let digits = if digits_follow { digits.min(width) } else { digits };
         let (number, rest) = rest.split_at_checked(digits).unwrap_or((rest, ""));
         let value: u32 = match number.parse() {
             Ok(value) => value,
@@ -157,6 +161,7 @@ fn numeric(
         Field::DayOfYear => found.day_of_year = Some(value),
         Field::Hour12 | Field::Hour24 => {
             found.hour = value;
+            found.clock = true;
             found.twelve = field == Field::Hour12;
         }
         Field::Minute => found.minute = value,
@@ -164,6 +169,10 @@ fn numeric(
         // `.5` is half a second.
         Field::Millisecond | Field::Microsecond => {
             let places = u32::try_from(digits).unwrap_or(6).min(6);
+            let most = if field == Field::Millisecond { 3 } else { 6 };
+            if digits > most {
+                return Err(overflow(text));
+            }
             found.micros = value.saturating_mul(10_u32.pow(6 - places));
         }
         _ => {}
@@ -183,7 +192,7 @@ fn assembled(found: &Found, text: &str) -> SqlResult<NaiveDateTime> {
         None => NaiveDate::from_ymd_opt(year, found.month.unwrap_or(1), found.day.unwrap_or(1)),
     };
     let twelve = found.twelve || found.afternoon.is_some();
-    if twelve && !(1..=12).contains(&found.hour) && found.hour != 0 {
+    if twelve && !(1..=12).contains(&found.hour) && found.clock {
         return Err(invalid(text));
     }
     let hour = match found.afternoon {

@@ -22,7 +22,7 @@ pub(super) const DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 pub(super) const ROMAN: [&str; 12] =
     ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
-/// The Julian day of the first day of the year 1, less one.
+/// The Julian day before the first day of the year 1.
 const JULIAN: i64 = 1_721_425;
 
 /// Shows a time; one in UTC if it is a point in time, else one without a zone.
@@ -68,8 +68,8 @@ fn one(field: Field, letters: Letters, plain: bool, time: NaiveDateTime, aware: 
         Field::Hour24 => number(time.hour().into(), 2),
         Field::Minute => number(time.minute().into(), 2),
         Field::Second => number(time.second().into(), 2),
-        Field::Millisecond => number(i64::from(time.nanosecond() / 1_000_000), 3),
-        Field::Microsecond => number(i64::from(time.nanosecond() / 1000), 6),
+        Field::Millisecond => format!("{:03}", time.nanosecond() / 1_000_000),
+        Field::Microsecond => format!("{:06}", time.nanosecond() / 1000),
         Field::SecondsOfDay => time.num_seconds_from_midnight().to_string(),
         Field::Meridiem => name(if time.hour() < 12 { "AM" } else { "PM" }, 0),
         Field::MeridiemDotted => name(if time.hour() < 12 { "A.M." } else { "P.M." }, 0),
@@ -103,7 +103,7 @@ fn one(field: Field, letters: Letters, plain: bool, time: NaiveDateTime, aware: 
             let century = if year > 0 { (year + 99) / 100 } else { -((100 - year) / 100) };
             number(century, if century < 0 { 3 } else { 2 })
         }
-        Field::JulianDay => (i64::from(time.num_days_from_ce()) + JULIAN - 1).to_string(),
+        Field::JulianDay => (i64::from(time.num_days_from_ce()) + JULIAN).to_string(),
         Field::Quarter => (time.month0() / 3 + 1).to_string(),
         Field::Zone => name(if aware { "UTC" } else { "" }, 0),
         Field::ZoneHours | Field::ZoneOffset => "+00".to_owned(),
