@@ -2,11 +2,12 @@
 //! numeric, so they do not wrap around and lose no digits.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, BooleanArray};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, Decimal128Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, Decimal128Type, FieldRef};
 use datafusion::common::tree_node::TreeNode as _;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::average::avg_udaf;
@@ -141,9 +142,8 @@ impl AggregateUDFImpl for Numeric {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        let widened = widened(&args);
-        let inner = self.inner.accumulator(args)?;
-        Ok(if widened { Box::new(Widened(inner)) } else { inner })
+        let (form, args) = Form::of(self.argument, args);
+        Ok(form.accumulator(self.inner.accumulator(args)?))
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
@@ -158,21 +158,20 @@ impl AggregateUDFImpl for Numeric {
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        let widened = widened(&args);
+        let (form, args) = Form::of(self.argument, args);
         let inner = self.inner.create_groups_accumulator(args)?;
-        Ok(if widened { Box::new(WidenedGroups(inner)) } else { inner })
+        Ok(if form == Form::default() { inner } else { Box::new(FormedGroups { inner, form }) })
     }
 
     fn create_sliding_accumulator(
         &self,
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn Accumulator>> {
-        let widened = widened(&args);
         let kind = args.return_field.data_type().clone();
-        let inner = self.inner.create_sliding_accumulator(args)?;
+        let (form, args) = Form::of(self.argument, args);
+        let inner = form.accumulator(self.inner.create_sliding_accumulator(args)?);
         Ok(match self.argument {
             Argument::Average => counted(inner, kind),
-            Argument::Sum if widened => Box::new(Widened(inner)),
             Argument::Sum => inner,
         })
     }
@@ -209,52 +208,110 @@ pub(super) fn named(inner: &AggregateUDF, params: &AggregateFunctionParams) -> R
     Ok(name)
 }
 
-fn widened(args: &AccumulatorArgs<'_>) -> bool {
-    args.expr_fields.first().is_some_and(|field| *field.data_type() == DataType::Int32)
+/// What is done to values on their way into an aggregate of the planner's, and to its results.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+struct Form {
+    /// `integer` is added up as `bigint`.
+    widened: bool,
+    /// An average is computed with one digit more, by which it is rounded to this type: the planner's own
+    /// cuts the rest off.
+    rounded: Option<(u8, i8)>,
+}
+
+impl Form {
+    /// The form for an aggregate, and the arguments for the planner's.
+    fn of(argument: Argument, args: AccumulatorArgs<'_>) -> (Self, AccumulatorArgs<'_>) {
+        let whole =
+            args.expr_fields.first().is_some_and(|field| *field.data_type() == DataType::Int32);
+        let form = Self { widened: whole, rounded: None };
+        let DataType::Decimal128(precision, scale) = *args.return_field.data_type() else {
+            return (form, args);
+        };
+        if argument == Argument::Sum || scale >= i8::try_from(DIGITS).unwrap_or(i8::MAX) {
+            return (form, args);
+        }
+        let finer = DataType::Decimal128(precision.saturating_add(1).min(DIGITS), scale + 1);
+        let field = args.return_field.as_ref().clone().with_data_type(finer);
+        let form = Self { rounded: Some((precision, scale)), ..form };
+        (form, AccumulatorArgs { return_field: Arc::new(field), ..args })
+    }
+
+    fn accumulator(self, inner: Box<dyn Accumulator>) -> Box<dyn Accumulator> {
+        if self == Self::default() { inner } else { Box::new(Formed { inner, form: self }) }
+    }
+
+    fn values<'v>(&self, values: &'v [ArrayRef]) -> Result<Cow<'v, [ArrayRef]>> {
+        if self.widened { Ok(Cow::Owned(wide(values)?)) } else { Ok(Cow::Borrowed(values)) }
+    }
+}
+
+/// A number without its last digit, half away from zero.
+const fn without_last_digit(number: i128) -> i128 {
+    let rest = number % 10;
+    number / 10
+        + if rest >= 5 {
+            1
+        } else if rest <= -5 {
+            -1
+        } else {
+            0
+        }
 }
 
 fn wide(values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
     values.iter().map(|values| Ok(cast(values, &DataType::Int64)?)).collect()
 }
 
-/// Adds up `integer` as `bigint`.
+/// An aggregate of the planner's in another form.
 #[derive(Debug)]
-struct Widened(Box<dyn Accumulator>);
+struct Formed {
+    inner: Box<dyn Accumulator>,
+    form: Form,
+}
 
-impl Accumulator for Widened {
+impl Accumulator for Formed {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.0.update_batch(&wide(values)?)
+        self.inner.update_batch(&self.form.values(values)?)
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.0.retract_batch(&wide(values)?)
+        self.inner.retract_batch(&self.form.values(values)?)
     }
 
     fn supports_retract_batch(&self) -> bool {
-        self.0.supports_retract_batch()
+        self.inner.supports_retract_batch()
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.0.merge_batch(states)
+        self.inner.merge_batch(states)
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.0.state()
+        self.inner.state()
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.0.evaluate()
+        let value = self.inner.evaluate()?;
+        Ok(match (value, self.form.rounded) {
+            (ScalarValue::Decimal128(number, ..), Some((precision, scale))) => {
+                ScalarValue::Decimal128(number.map(without_last_digit), precision, scale)
+            }
+            (value, _) => value,
+        })
     }
 
     fn size(&self) -> usize {
-        self.0.size()
+        self.inner.size()
     }
 }
 
-/// Adds up groups of `integer` as `bigint`.
-struct WidenedGroups(Box<dyn GroupsAccumulator>);
+/// The same by groups.
+struct FormedGroups {
+    inner: Box<dyn GroupsAccumulator>,
+    form: Form,
+}
 
-impl GroupsAccumulator for WidenedGroups {
+impl GroupsAccumulator for FormedGroups {
     fn update_batch(
         &mut self,
         values: &[ArrayRef],
@@ -262,7 +319,12 @@ impl GroupsAccumulator for WidenedGroups {
         opt_filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        self.0.update_batch(&wide(values)?, group_indices, opt_filter, total_num_groups)
+        self.inner.update_batch(
+            &self.form.values(values)?,
+            group_indices,
+            opt_filter,
+            total_num_groups,
+        )
     }
 
     fn merge_batch(
@@ -272,7 +334,7 @@ impl GroupsAccumulator for WidenedGroups {
         opt_filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        self.0.merge_batch(values, group_indices, opt_filter, total_num_groups)
+        self.inner.merge_batch(values, group_indices, opt_filter, total_num_groups)
     }
 
     fn convert_to_state(
@@ -280,23 +342,27 @@ impl GroupsAccumulator for WidenedGroups {
         values: &[ArrayRef],
         opt_filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        self.0.convert_to_state(&wide(values)?, opt_filter)
+        self.inner.convert_to_state(&self.form.values(values)?, opt_filter)
     }
 
     fn supports_convert_to_state(&self) -> bool {
-        self.0.supports_convert_to_state()
+        self.inner.supports_convert_to_state()
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        self.0.evaluate(emit_to)
+        let values = self.inner.evaluate(emit_to)?;
+        let Some((precision, scale)) = self.form.rounded else { return Ok(values) };
+        let numbers = values.as_primitive::<Decimal128Type>();
+        let numbers: Decimal128Array = numbers.unary(without_last_digit);
+        Ok(Arc::new(numbers.with_precision_and_scale(precision, scale)?))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        self.0.state(emit_to)
+        self.inner.state(emit_to)
     }
 
     fn size(&self) -> usize {
-        self.0.size()
+        self.inner.size()
     }
 }
 

@@ -26,6 +26,10 @@ pub enum SqlState {
     NumericValueOutOfRange,
     /// A division by zero.
     DivisionByZero,
+    /// 2201E
+    InvalidArgumentForLogarithm,
+    /// 2201F
+    InvalidArgumentForPowerFunction,
     /// A text that is no value of the type it is read as.
     InvalidTextRepresentation,
     /// A text that is no date or time.
@@ -125,6 +129,8 @@ impl SqlState {
             Self::DataException => "22000",
             Self::NumericValueOutOfRange => "22003",
             Self::DivisionByZero => "22012",
+            Self::InvalidArgumentForLogarithm => "2201E",
+            Self::InvalidArgumentForPowerFunction => "2201F",
             Self::InvalidTextRepresentation => "22P02",
             Self::InvalidDatetimeFormat => "22007",
             Self::DatetimeFieldOverflow => "22008",
@@ -299,9 +305,11 @@ impl From<DataFusionError> for SqlError {
 const UNCORRELATED: &str = "Physical plan does not support logical expression";
 
 /// States in which the engine itself writes an error of ours into a text.
-const WRITTEN: [SqlState; 6] = [
+const WRITTEN: [SqlState; 8] = [
     SqlState::NumericValueOutOfRange,
     SqlState::DivisionByZero,
+    SqlState::InvalidArgumentForLogarithm,
+    SqlState::InvalidArgumentForPowerFunction,
     SqlState::InvalidTextRepresentation,
     SqlState::InvalidParameterValue,
     SqlState::DatetimeFieldOverflow,

@@ -3,23 +3,20 @@
 //! The planner's own ask for that memory at once, whatever it is, and the process ends where there is none.
 //! Here it is reckoned first; what is too large is an error, as in PostgreSQL.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _};
 use arrow::compute::{cast, kernels::length::length};
-use arrow::datatypes::{DataType, FieldRef, Int64Type};
-use datafusion::common::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-};
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::logical_expr::ScalarUDF;
 
+use super::checked::{Check, checked};
 use super::error::{SqlError, SqlResult, SqlState};
 use crate::base::limits::SQL_GROWTH_BYTES_MAX;
 
 /// What the arguments say of a result's size.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Growth {
+pub(super) enum Growth {
     /// A text so many times.
     Times,
     /// A text of so many characters.
@@ -42,61 +39,23 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
         (datafusion::functions_nested::range::range_udf(), Growth::Range),
         (datafusion::functions_nested::range::gen_series_udf(), Growth::Range),
     ];
-    let bounded = |(inner, growth)| Arc::new(ScalarUDF::from(Bounded { inner, growth }));
+    let bounded = |(inner, growth)| checked(inner, Check::Growth(growth));
     texts.into_iter().chain(lists).map(bounded).collect()
 }
 
-/// A function that looks at the size of its result first.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Bounded {
-    inner: Arc<ScalarUDF>,
-    growth: Growth,
-}
-
-impl ScalarUDFImpl for Bounded {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-
-    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(arg_types)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        self.inner.return_field_from_args(args)
-    }
-
-    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        self.inner.coerce_types(arg_types)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        // Constants are reckoned once.
-        let constant = |arg: &ColumnarValue| matches!(arg, ColumnarValue::Scalar(_));
-        let rows = if args.args.iter().all(constant) { 1 } else { args.number_rows };
-        let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let bytes = self.growth.bytes(&arrays)?;
-        if bytes > SQL_GROWTH_BYTES_MAX {
-            let message = format!("the values that {}() is to make are too large", self.name());
-            return Err(SqlError::new(SqlState::ProgramLimitExceeded, message).into());
-        }
-        self.inner.invoke_with_args(args)
-    }
-}
-
 impl Growth {
+    /// Refuses what would be too large.
+    ///
+    /// # Errors
+    /// `ProgramLimitExceeded`.
+    pub(super) fn check(self, name: &str, args: &[ArrayRef]) -> SqlResult<()> {
+        if self.bytes(args)? > SQL_GROWTH_BYTES_MAX {
+            let message = format!("the values that {name}() is to make are too large");
+            return Err(SqlError::new(SqlState::ProgramLimitExceeded, message));
+        }
+        Ok(())
+    }
+
     /// Bytes of a batch of results, about; nothing where the arguments are of no known kind.
     fn bytes(self, args: &[ArrayRef]) -> SqlResult<u64> {
         let (lengths, counts) = match (self, args) {

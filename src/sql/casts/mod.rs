@@ -23,7 +23,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::error::SqlResult;
+use super::error::{SqlError, SqlResult};
 
 /// The rule.
 #[derive(Debug)]
@@ -78,6 +78,12 @@ fn replaced(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expr {
         Expr::Cast(Cast { expr, data_type }) => {
             let from = expr.get_type(schema)?;
+            // It would make an array of one item: the whole text.
+            if from.is_string() && data_type.is_nested() {
+                return Err(SqlError::unsupported("a text as an array")
+                    .with_hint("write ARRAY[…], or string_to_array(…, ',')")
+                    .into());
+            }
             Ok(match conversion(&from, &data_type) {
                 Some(conversion) => Transformed::yes(function(conversion, data_type, *expr)),
                 None => Transformed::no(Expr::Cast(Cast { expr, data_type })),

@@ -39,6 +39,15 @@ pub(super) fn call(function: ScalarFunction, schema: &DFSchema) -> Result<Expr> 
                 return Ok(cast(call, DataType::Decimal128(digits.min(38), 0)));
             }
         }
+        // Nothing is in no place.
+        "replace" => {
+            if let [text, from, _] = args.as_slice() {
+                let nothing = cast(from.clone(), DataType::Utf8).eq(lit(""));
+                let text = cast(text.clone(), DataType::Utf8);
+                let call = Expr::ScalarFunction(ScalarFunction { func, args });
+                return when(nothing, text).otherwise(call);
+            }
+        }
         // What is empty has no dimensions.
         "array_length" => {
             let call = Expr::ScalarFunction(ScalarFunction { func, args });

@@ -109,8 +109,8 @@ fn scaled(
     let clean = |part: f64| (part * 1e6).round() / 1e6;
     let months = by(interval.months.into());
     let days = by(interval.days.into());
-    let month_days = clean(clean(months.fract()) * DAYS_PER_MONTH);
-    let seconds = clean((clean(days.fract()) + clean(month_days.fract())) * DAY_SECONDS);
+    let month_days = clean(months.fract() * DAYS_PER_MONTH);
+    let seconds = clean((days.fract() + month_days.fract()) * DAY_SECONDS);
     let carried = (seconds / DAY_SECONDS).trunc();
     let days = days.trunc() + month_days.trunc() + carried;
     #[expect(clippy::cast_precision_loss, reason = "as PostgreSQL computes it")]

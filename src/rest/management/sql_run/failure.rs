@@ -37,6 +37,8 @@ const fn kind_of(state: SqlState) -> ErrorKind {
         | SqlState::DataException
         | SqlState::NumericValueOutOfRange
         | SqlState::DivisionByZero
+        | SqlState::InvalidArgumentForLogarithm
+        | SqlState::InvalidArgumentForPowerFunction
         | SqlState::InvalidTextRepresentation
         | SqlState::InvalidDatetimeFormat
         | SqlState::DatetimeFieldOverflow
