@@ -56,7 +56,6 @@ class DataFusion:
         self.context = SessionContext(
             SessionConfig({
                 "datafusion.execution.target_partitions": "2",
-                "datafusion.execution.parquet.pushdown_filters": "true",
                 "datafusion.sql_parser.dialect": "postgresql",
             })
         )
@@ -149,7 +148,7 @@ def events(connection, rows: int) -> float:
             "INSERT INTO events SELECT g, (g * 7919 % 1000)::int, (g * 104729 % 1000003)::double precision / 7, "
             "'cat' || g * 31 % 20, substr(md5((g * 13)::text), 1, 12), "
             "timestamp '2026-01-01' + (g % 31536000) * interval '1 second' "
-            f"FROM generate_series({part * each + 1}, {(part + 1) * each}) t(g)"
+            f"FROM generate_series({part * each + 1}::bigint, {(part + 1) * each}) t(g)"
         )
     spent = time.perf_counter() - start
     connection.execute(

@@ -7,8 +7,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, SelectItem,
+    BinaryOperator, CastKind, DataType, Expr, Ident, ObjectName, ObjectNamePart, Query, SelectItem,
     SetExpr, Statement, TableFactor, UnaryOperator, Value, Visit as _, VisitMut as _, Visitor,
     VisitorMut,
 };
@@ -17,6 +16,7 @@ use super::functions::LIKE_PATTERN;
 use super::{empty, layout, wildcard};
 use crate::sql::bind::folded;
 use crate::sql::error::SqlResult;
+use crate::sql::made::function;
 
 /// Rewrites a statement.
 ///
@@ -119,7 +119,7 @@ impl VisitorMut for Rewriter {
                 // The planner's escape is the backslash.
                 if let Some(written) = escape.take() {
                     let arguments = vec![(**pattern).clone(), Expr::Value(written.into())];
-                    **pattern = call(LIKE_PATTERN, arguments);
+                    **pattern = function(LIKE_PATTERN, arguments);
                 }
             }
             Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right }
@@ -222,11 +222,11 @@ fn cast(expr: &mut Expr) {
     } else if let Some(name) = type_name(data_type) {
         match name.as_str() {
             "regclass" | "regtype" | "regnamespace" | "regrole" => {
-                *expr = call(&format!("{name}{IN}"), vec![(**inner).clone()]);
+                *expr = function(&format!("{name}{IN}"), vec![(**inner).clone()]);
                 return;
             }
             "regproc" | "regprocedure" => {
-                *expr = call("regproc_out", vec![(**inner).clone()]);
+                *expr = function("regproc_out", vec![(**inner).clone()]);
                 return;
             }
             "_text" => {
@@ -252,24 +252,6 @@ fn cast(expr: &mut Expr) {
 pub(super) const IN: &str = "_in";
 /// Ends the name of the function that makes a name of it.
 pub(super) const OUT: &str = "_out";
-
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
-    let argument = |expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr));
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: arguments.into_iter().map(argument).collect(),
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
-}
 
 /// A cast to `regclass` and the like, as the name instead of the OID.
 fn name_of(expr: &Expr) -> Option<Expr> {
