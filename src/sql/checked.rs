@@ -10,6 +10,7 @@ use datafusion::logical_expr::{
 };
 
 use super::domains::Domain;
+use super::empty_texts::Empty;
 use super::growth::Growth;
 
 /// What is looked at.
@@ -19,6 +20,8 @@ pub(super) enum Check {
     Growth(Growth),
     /// Whether the function has a value there.
     Domain(Domain),
+    /// Whether a text is empty.
+    Empty(Empty),
 }
 
 /// The same function behind a check.
@@ -63,6 +66,9 @@ impl ScalarUDFImpl for Checked {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        if let Check::Empty(empty) = self.check {
+            return empty.call(&self.inner, args);
+        }
         // Constants are reckoned once.
         let constant = |arg: &ColumnarValue| matches!(arg, ColumnarValue::Scalar(_));
         let rows = if args.args.iter().all(constant) { 1 } else { args.number_rows };
@@ -70,6 +76,7 @@ impl ScalarUDFImpl for Checked {
         match self.check {
             Check::Growth(growth) => growth.check(self.name(), &arrays)?,
             Check::Domain(domain) => domain.check(&arrays)?,
+            Check::Empty(_) => {}
         }
         self.inner.invoke_with_args(args)
     }

@@ -17,6 +17,7 @@ pub mod copy;
 mod datetime;
 mod domains;
 pub mod door;
+mod empty_texts;
 pub mod engine;
 pub mod error;
 mod extract;

@@ -24,8 +24,8 @@ use super::multisets::Multisets;
 use super::operators::planner::Operators;
 use super::single_row::SingleRow;
 use super::{
-    aggregates, arrays, comparisons, domains, extract, extremes, growth, numeric, rounding,
-    templates, time_digits, type_of, zones,
+    aggregates, arrays, comparisons, domains, empty_texts, extract, extremes, growth, numeric,
+    rounding, templates, time_digits, type_of, zones,
 };
 
 /// The rules, those that need the types as they were written before the one that settles types.
@@ -165,7 +165,14 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     };
     state.register_udaf(named(var_samp_udaf(), "variance"))?;
     state.register_udaf(named(bool_and_udaf(), "every"))?;
-    for function in [templates::functions(), growth::functions(), domains::functions()].concat() {
+    for function in [
+        templates::functions(),
+        growth::functions(),
+        domains::functions(),
+        empty_texts::functions(),
+    ]
+    .concat()
+    {
         state.register_udf(function)?;
     }
     state.register_udf(extract::date_part())?;

@@ -1,9 +1,13 @@
 //! Functions that PostgreSQL has for other types of arguments or results than the planner.
+//!
+//! No argument is written twice: calls stand in calls, and each would double what is inside of it.
 
 use arrow::datatypes::DataType;
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::functions::core::nullif;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{Expr, ExprSchemable as _, cast, lit, when};
+use datafusion::logical_expr::{Expr, ExprSchemable as _, case, cast, lit};
 
 use crate::sql::error::SqlError;
 
@@ -11,24 +15,30 @@ use crate::sql::error::SqlError;
 ///
 /// # Errors
 /// `FeatureNotSupported` for what the planner's function would answer otherwise.
-pub(super) fn call(function: ScalarFunction, schema: &DFSchema) -> Result<Expr> {
+pub(super) fn call(function: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let ScalarFunction { func, mut args } = function;
     let kind = |expr: &Expr| expr.get_type(schema).unwrap_or(DataType::Null);
+    let mut changed = false;
     match func.name() {
         // Texts of truth values are `t` and `f` there, not those of a cast.
         "concat" | "concat_ws" => {
             for arg in &mut args {
                 if kind(arg) == DataType::Boolean {
-                    let mut letter = when(arg.clone(), lit("t"));
-                    *arg = letter.when(Expr::Not(Box::new(arg.clone())), lit("f")).end()?;
+                    let truth = std::mem::replace(arg, lit(ScalarValue::Null));
+                    *arg =
+                        case(truth).when(lit(true), lit("t")).when(lit(false), lit("f")).end()?;
+                    changed = true;
                 }
             }
         }
         // It would reckon whole numbers with seven digits.
         "atan2" => {
             for arg in &mut args {
-                if kind(arg) != DataType::Float32 && kind(arg).is_numeric() {
-                    *arg = cast(arg.clone(), DataType::Float64);
+                let of = kind(arg);
+                if of.is_numeric() && !matches!(of, DataType::Float32 | DataType::Float64) {
+                    let number = std::mem::replace(arg, lit(ScalarValue::Null));
+                    *arg = cast(number, DataType::Float64);
+                    changed = true;
                 }
             }
         }
@@ -36,40 +46,23 @@ pub(super) fn call(function: ScalarFunction, schema: &DFSchema) -> Result<Expr> 
             if let Some(DataType::Decimal128(precision, scale @ 1..)) = args.first().map(kind) {
                 let digits = precision.saturating_sub(scale.unsigned_abs()).saturating_add(1);
                 let call = Expr::ScalarFunction(ScalarFunction { func, args });
-                return Ok(cast(call, DataType::Decimal128(digits.min(38), 0)));
-            }
-        }
-        // Nothing is in no place.
-        "replace" => {
-            if let [text, from, _] = args.as_slice() {
-                let nothing = cast(from.clone(), DataType::Utf8).eq(lit(""));
-                let text = cast(text.clone(), DataType::Utf8);
-                let call = Expr::ScalarFunction(ScalarFunction { func, args });
-                return when(nothing, text).otherwise(call);
+                let whole = DataType::Decimal128(digits.min(38), 0);
+                return Ok(Transformed::yes(cast(call, whole)));
             }
         }
         // What is empty has no dimensions.
         "array_length" => {
             let call = Expr::ScalarFunction(ScalarFunction { func, args });
-            let zero = Expr::Literal(ScalarValue::UInt64(Some(0)), None);
-            return when(call.clone().not_eq(zero), call).end();
+            let zero = lit(ScalarValue::UInt64(Some(0)));
+            return Ok(Transformed::yes(nullif().call(vec![call, zero])));
         }
         // The planner's answers are NULL there, and the dimensions without their bounds.
         "array_remove_all" if args.get(1).is_some_and(|item| kind(item).is_null()) => {
             return Err(SqlError::unsupported("array_remove(…, NULL)").into());
         }
         "array_dims" => return Err(SqlError::unsupported("array_dims()").into()),
-        // No item is an empty array, not one of an empty text.
-        "string_to_array" => {
-            if let [text, ..] = args.as_slice() {
-                let empty = cast(text.clone(), DataType::Utf8).eq(lit(""));
-                let call = Expr::ScalarFunction(ScalarFunction { func, args });
-                let nothing =
-                    ScalarValue::List(ScalarValue::new_list_nullable(&[], &DataType::Utf8));
-                return when(empty, Expr::Literal(nothing, None)).otherwise(call);
-            }
-        }
         _ => {}
     }
-    Ok(Expr::ScalarFunction(ScalarFunction { func, args }))
+    let call = Expr::ScalarFunction(ScalarFunction { func, args });
+    Ok(if changed { Transformed::yes(call) } else { Transformed::no(call) })
 }

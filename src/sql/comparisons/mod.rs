@@ -157,7 +157,7 @@ impl Comparisons {
                 return Err(SqlError::unsupported(format_args!("{name}() of bytea")).into());
             }
         }
-        calls::call(ScalarFunction { func, args }, schema).map(Transformed::yes)
+        calls::call(ScalarFunction { func, args }, schema)
     }
 
     /// Two expressions that are compared.
