@@ -54,14 +54,7 @@ impl Argument {
             } else {
                 (precision.min(DIGITS), scale)
             };
-            if self == Self::Sum {
-                return DataType::Decimal128(precision, scale);
-            }
-            let whole = precision.saturating_sub(scale.unsigned_abs());
-            let room = DIGITS.saturating_sub(whole).saturating_sub(4);
-            let room = i8::try_from(room).unwrap_or_default();
-            let scale = scale.max(AVERAGE_SCALE.min(room));
-            DataType::Decimal128((whole + scale.unsigned_abs()).min(DIGITS), scale)
+            DataType::Decimal128(precision, scale)
         };
         Some(match data_type {
             // The same type comes out when it is asked again: a `bigint` would become a numeric then.
@@ -85,6 +78,15 @@ impl Argument {
             _ => return None,
         })
     }
+}
+
+/// The type of numbers with as many digits after the point as an average is computed with.
+fn with_more_digits(precision: u8, scale: i8) -> DataType {
+    let whole = precision.saturating_sub(scale.unsigned_abs());
+    let room = DIGITS.saturating_sub(whole).saturating_sub(4);
+    let room = i8::try_from(room).unwrap_or_default();
+    let scale = scale.max(AVERAGE_SCALE.min(room));
+    DataType::Decimal128((whole + scale.unsigned_abs()).min(DIGITS), scale)
 }
 
 /// One of the planner's aggregates over an argument of another type.
@@ -127,8 +129,11 @@ impl AggregateUDFImpl for Numeric {
     }
 
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        match arg_types {
-            [DataType::Int32] => Ok(DataType::Int64),
+        match (arg_types, self.argument) {
+            ([DataType::Int32], _) => Ok(DataType::Int64),
+            ([DataType::Decimal128(precision, scale)], Argument::Average) => {
+                self.inner.return_type(&[with_more_digits(*precision, *scale)])
+            }
             _ => self.inner.return_type(arg_types),
         }
     }

@@ -12,11 +12,12 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
+use super::conditions::GuardedConditions;
 use super::connect::Databases;
 use super::door::Database;
 use super::error::{SqlError, SqlResult, SqlState};
+use super::filters_down;
 use super::functions;
-use super::guarded::GuardedConditions;
 use super::merged_order::MergedOrder;
 use super::names::Names;
 use super::pg;
@@ -91,6 +92,7 @@ impl Engine {
             .with_optimizer_rule(Arc::new(pg::Narrow))
             .with_analyzer_rules(semantics::rules())
             .with_optimizer_rules(semantics::optimizers())
+            .with_physical_optimizer_rules(filters_down::rules())
             .with_physical_optimizer_rule(Arc::new(MergedOrder))
             .with_physical_optimizer_rule(Arc::new(GuardedConditions))
             .build();

@@ -1,6 +1,5 @@
 //! What makes the planner one of PostgreSQL's dialect: its operators, functions, rules, in their order.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
@@ -70,7 +69,6 @@ pub(super) async fn rows(
     plan: &LogicalPlan,
 ) -> Result<SendableRecordBatchStream> {
     let plan = optimized(&state, plan)?;
-    let state = settled(state, &plan)?;
     let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
     execute_stream(physical, state.task_ctx())
 }
@@ -89,32 +87,6 @@ fn optimized(state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
         .optimize(plan)
 }
 
-/// The state in which an optimised plan is carried out: without what would answer it wrongly.
-///
-/// - A join for which nulls are equal tells the scan of one side which values the other has, and that
-///   filter leaves out nulls.
-/// - Filters that go down through a join find columns by their names, of which it may have two alike.
-///
-/// # Errors
-/// None for a plan that can be walked.
-fn settled(state: SessionState, plan: &LogicalPlan) -> Result<SessionState> {
-    let mut state = state;
-    if nulls_equal(plan)? {
-        let options = state.config_mut().options_mut();
-        options.optimizer.enable_join_dynamic_filter_pushdown = false;
-    }
-    if !names_alike(plan, false)? {
-        return Ok(state);
-    }
-    let rules = state
-        .physical_optimizers()
-        .iter()
-        .filter(|rule| !rule.name().starts_with("FilterPushdown"))
-        .cloned()
-        .collect();
-    Ok(SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build())
-}
-
 fn nulls_equal(plan: &LogicalPlan) -> Result<bool> {
     let mut equal = false;
     plan.apply_with_subqueries(|plan| {
@@ -129,30 +101,6 @@ fn nulls_equal(plan: &LogicalPlan) -> Result<bool> {
         })
     })?;
     Ok(equal)
-}
-
-/// Whether there is a join with two columns of one name below something that sends filters down.
-fn names_alike(plan: &LogicalPlan, filtered: bool) -> Result<bool> {
-    if let LogicalPlan::Join(join) = plan
-        && filtered
-    {
-        let mut names = BTreeSet::new();
-        if !join.schema.fields().iter().all(|field| names.insert(field.name())) {
-            return Ok(true);
-        }
-    }
-    let filters = match plan {
-        LogicalPlan::Filter(_) | LogicalPlan::Join(_) | LogicalPlan::Limit(_) => true,
-        LogicalPlan::Sort(sort) => sort.fetch.is_some(),
-        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
-        _ => false,
-    };
-    for input in plan.inputs() {
-        if names_alike(input, filtered || filters)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Registers functions, under names that the planner knows for others or not at all.

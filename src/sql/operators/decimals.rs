@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray as _, Datum, Decimal128Array, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, AsArray as _, Datum, Decimal128Array};
+use arrow::compute::binary;
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DataType, Decimal128Type, i256};
 use arrow::error::ArrowError;
@@ -70,7 +71,9 @@ pub(super) fn apply(
         Arithmetic::Multiply => scale_of(left) + scale_of(right) == i16::from(scale),
         Arithmetic::Add | Arithmetic::Subtract | Arithmetic::Remainder => true,
     };
-    let numbers = if exact {
+    let numbers = if exact && precision < DIGITS && operator != Arithmetic::Remainder {
+        unchecked(operator, left, right, i16::from(scale))?
+    } else if exact {
         let result = match operator {
             Arithmetic::Add => numeric::add(left, right),
             Arithmetic::Subtract => numeric::sub(left, right),
@@ -90,6 +93,61 @@ pub(super) fn apply(
         numbers.validate_decimal_precision(DIGITS).map_err(|_| out_of_range())?;
     }
     Ok(Arc::new(numbers))
+}
+
+/// A sum, difference or product whose type has room for every result: its digits are those that the operands
+/// can have, and fewer than the most that a number has.
+fn unchecked(
+    operator: Arithmetic,
+    left: &dyn Datum,
+    right: &dyn Datum,
+    scale: i16,
+) -> SqlResult<Decimal128Array> {
+    let unit = |datum: &dyn Datum| match operator {
+        Arithmetic::Add | Arithmetic::Subtract => power_of_ten(scale - scale_of(datum)),
+        _ => Ok(i256::ONE),
+    };
+    let unit = |datum| unit(datum)?.to_i128().ok_or_else(out_of_range);
+    let (l, r) = (unit(left)?, unit(right)?);
+    match (operator, l, r) {
+        (Arithmetic::Multiply, ..) => each(left, right, i128::wrapping_mul),
+        (Arithmetic::Subtract, 1, 1) => each(left, right, i128::wrapping_sub),
+        (Arithmetic::Subtract, ..) => each(left, right, |left, right| {
+            left.wrapping_mul(l).wrapping_sub(right.wrapping_mul(r))
+        }),
+        (_, 1, 1) => each(left, right, i128::wrapping_add),
+        _ => each(left, right, |left, right| {
+            left.wrapping_mul(l).wrapping_add(right.wrapping_mul(r))
+        }),
+    }
+}
+
+/// The results of an operation row by row, of which one side may be a constant.
+fn each(
+    left: &dyn Datum,
+    right: &dyn Datum,
+    operation: impl Fn(i128, i128) -> i128,
+) -> SqlResult<Decimal128Array> {
+    let ((left, left_constant), (right, right_constant)) = (numbers(left)?, numbers(right)?);
+    let constant = |array: &Decimal128Array| array.iter().next().flatten().ok_or_else(out_of_range);
+    Ok(match (left_constant, right_constant) {
+        (false, true) => {
+            let right = constant(right)?;
+            left.unary(|left| operation(left, right))
+        }
+        (true, false) => {
+            let left = constant(left)?;
+            right.unary(|right| operation(left, right))
+        }
+        _ => binary(left, right, operation).map_err(|_| out_of_range())?,
+    })
+}
+
+fn numbers(datum: &dyn Datum) -> SqlResult<(&Decimal128Array, bool)> {
+    let (array, constant) = datum.get();
+    let numbers = array.as_primitive_opt::<Decimal128Type>();
+    let wrong = || SqlError::new(SqlState::InternalError, "operands are no exact numbers");
+    Ok((numbers.ok_or_else(wrong)?, constant))
 }
 
 fn scale_of(datum: &dyn Datum) -> i16 {
@@ -127,14 +185,9 @@ fn rounded(
         let number = dividend.and_then(|dividend| half_away(dividend, divisor));
         number.and_then(i256::to_i128).ok_or_else(out_of_range)
     };
-    let ((left, left_scalar), (right, right_scalar)) = (left.get(), right.get());
-    let (Some(left), Some(right)) =
-        (left.as_primitive_opt::<Decimal128Type>(), right.as_primitive_opt::<Decimal128Type>())
-    else {
-        return Err(SqlError::new(SqlState::InternalError, "operands are no exact numbers"));
-    };
+    let ((left, left_scalar), (right, right_scalar)) = (numbers(left)?, numbers(right)?);
     let rows = if left_scalar { right.len() } else { left.len() };
-    let at = |array: &PrimitiveArray<Decimal128Type>, scalar: bool, row: usize| {
+    let at = |array: &Decimal128Array, scalar: bool, row: usize| {
         let row = if scalar { 0 } else { row };
         array.is_valid(row).then(|| array.value(row))
     };

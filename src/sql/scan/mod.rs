@@ -14,6 +14,7 @@ pub mod files;
 pub mod provider;
 mod readers;
 mod row_ids;
+mod sifted;
 mod statistics;
 mod unlimited;
 

@@ -1,4 +1,4 @@
-//! A scan of files that takes no limit.
+//! A scan of files that takes no limit, and leaves out rows that a join or a sort above it has no use for.
 //!
 //! DataFusion's Parquet reader leaves out row groups once those before hold as many rows as a limit asks
 //! for and its filter matches all of them by their bounds. It counts rows that are null or deleted for
@@ -23,17 +23,23 @@ use datafusion::physical_plan::filter_pushdown::FilterPushdownPropagation;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 
+use super::sifted::{learns, sifted};
+
 /// See the module's text.
 #[derive(Debug)]
-pub(super) struct Unlimited(Arc<dyn DataSource>);
+pub(super) struct Unlimited {
+    inner: Arc<dyn DataSource>,
+    /// Filters of its own columns that learn while the query runs.
+    learning: Vec<Arc<dyn PhysicalExpr>>,
+}
 
 impl Unlimited {
     pub(super) fn new(inner: impl DataSource + 'static) -> Self {
-        Self(Arc::new(inner))
+        Self { inner: Arc::new(inner), learning: Vec::new() }
     }
 
-    fn again(inner: Arc<dyn DataSource>) -> Arc<dyn DataSource> {
-        Arc::new(Self(inner))
+    fn again(&self, inner: Arc<dyn DataSource>) -> Arc<dyn DataSource> {
+        Arc::new(Self { inner, learning: self.learning.clone() })
     }
 }
 
@@ -43,7 +49,8 @@ impl DataSource for Unlimited {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        self.0.open(partition, context)
+        let rows = self.inner.open(partition, context)?;
+        Ok(if self.learning.is_empty() { rows } else { sifted(rows, &self.learning) })
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -51,7 +58,7 @@ impl DataSource for Unlimited {
     }
 
     fn fmt_as(&self, form: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt_as(form, f)
+        self.inner.fmt_as(form, f)
     }
 
     fn repartitioned(
@@ -60,23 +67,26 @@ impl DataSource for Unlimited {
         file_bytes_min: usize,
         order: Option<LexOrdering>,
     ) -> Result<Option<Arc<dyn DataSource>>> {
-        Ok(self.0.repartitioned(partitions, file_bytes_min, order)?.map(Self::again))
+        Ok(self
+            .inner
+            .repartitioned(partitions, file_bytes_min, order)?
+            .map(|inner| self.again(inner)))
     }
 
     fn output_partitioning(&self) -> Partitioning {
-        self.0.output_partitioning()
+        self.inner.output_partitioning()
     }
 
     fn eq_properties(&self) -> EquivalenceProperties {
-        self.0.eq_properties()
+        self.inner.eq_properties()
     }
 
     fn scheduling_type(&self) -> SchedulingType {
-        self.0.scheduling_type()
+        self.inner.scheduling_type()
     }
 
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Statistics> {
-        self.0.partition_statistics(partition)
+        self.inner.partition_statistics(partition)
     }
 
     fn with_fetch(&self, _: Option<usize>) -> Option<Arc<dyn DataSource>> {
@@ -84,18 +94,22 @@ impl DataSource for Unlimited {
     }
 
     fn fetch(&self) -> Option<usize> {
-        self.0.fetch()
+        self.inner.fetch()
     }
 
     fn metrics(&self) -> ExecutionPlanMetricsSet {
-        self.0.metrics()
+        self.inner.metrics()
     }
 
     fn try_swapping_with_projection(
         &self,
         projection: &ProjectionExprs,
     ) -> Result<Option<Arc<dyn DataSource>>> {
-        Ok(self.0.try_swapping_with_projection(projection)?.map(Self::again))
+        // Its filters are about the columns that it has now.
+        if !self.learning.is_empty() {
+            return Ok(None);
+        }
+        Ok(self.inner.try_swapping_with_projection(projection)?.map(|inner| self.again(inner)))
     }
 
     fn try_pushdown_filters(
@@ -103,8 +117,18 @@ impl DataSource for Unlimited {
         filters: Vec<Arc<dyn PhysicalExpr>>,
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn DataSource>>> {
-        let mut pushed = self.0.try_pushdown_filters(filters, config)?;
-        pushed.updated_node = pushed.updated_node.map(Self::again);
+        let schema = self.eq_properties().schema().clone();
+        let mut learning = self.learning.clone();
+        for filter in &filters {
+            if learns(filter, &schema)? {
+                learning.push(Arc::clone(filter));
+            }
+        }
+        let mut pushed = self.inner.try_pushdown_filters(filters, config)?;
+        if learning.len() > self.learning.len() || pushed.updated_node.is_some() {
+            let inner = pushed.updated_node.unwrap_or_else(|| Arc::clone(&self.inner));
+            pushed.updated_node = Some(Arc::new(Self { inner, learning }));
+        }
         Ok(pushed)
     }
 
@@ -112,10 +136,10 @@ impl DataSource for Unlimited {
         &self,
         order: &[PhysicalSortExpr],
     ) -> Result<SortOrderPushdownResult<Arc<dyn DataSource>>> {
-        Ok(self.0.try_pushdown_sort(order)?.map(Self::again))
+        Ok(self.inner.try_pushdown_sort(order)?.map(|inner| self.again(inner)))
     }
 
     fn with_preserve_order(&self, preserve: bool) -> Option<Arc<dyn DataSource>> {
-        self.0.with_preserve_order(preserve).map(Self::again)
+        self.inner.with_preserve_order(preserve).map(|inner| self.again(inner))
     }
 }

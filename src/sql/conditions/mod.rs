@@ -4,28 +4,29 @@
 //! which the right side cannot be evaluated ends the query. Inside one filter, conditions that cannot fail
 //! come first, as those of a query in FROM do in PostgreSQL.
 
-use std::fmt;
-use std::hash::{Hash, Hasher};
+mod every;
+mod guarded;
+mod narrow;
+
 use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _, BooleanArray};
-use arrow::compute::{and_kleene, or_kleene};
 use arrow::datatypes::{DataType, Schema};
-use arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
-use datafusion::logical_expr::{ColumnarValue, Operator};
+use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{
     BinaryExpr, CaseExpr, CastExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr,
     Literal, NotExpr,
 };
-use datafusion::physical_expr::utils::collect_columns;
-use datafusion::physical_expr::{PhysicalExpr, conjunction, split_conjunction};
+use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::projection::ProjectionExec;
+
+use every::Every;
+use guarded::Guarded;
 
 /// The rule; plans are filtered and shown by it once they are otherwise settled.
 #[derive(Debug)]
@@ -84,10 +85,14 @@ fn condition(
     for part in parts {
         if fallible(&part, schema)? { unsure.push(part) } else { sure.push(part) }
     }
-    if unsure.is_empty() {
+    if unsure.is_empty() && sure.len() < 2 {
         return Ok(Transformed::no(Arc::clone(predicate)));
     }
-    let first = if sure.is_empty() { None } else { Some(conjunction(sure)) };
+    let first = match <[_; 1]>::try_from(sure) {
+        Ok([one]) => Some(one),
+        Err(sure) if sure.is_empty() => None,
+        Err(sure) => Some(Arc::new(Every::new(sure, schema)?) as Arc<dyn PhysicalExpr>),
+    };
     let parts = first.into_iter().chain(unsure);
     let guards = parts.map(|part| Ok(guarded(part, schema)?.data)).collect::<Result<Vec<_>>>()?;
     let guard = |left, right| Arc::new(Guarded::new(true, left, right)) as Arc<dyn PhysicalExpr>;
@@ -120,7 +125,7 @@ fn guarded(
 }
 
 /// Whether there can be rows for which an expression is an error.
-fn fallible(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<bool> {
+pub(super) fn fallible(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<bool> {
     let mut found = false;
     expr.apply(|part| {
         let any = part.as_any();
@@ -137,6 +142,7 @@ fn fallible(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<bool> {
                 || any.is::<IsNotNullExpr>()
                 || any.is::<LikeExpr>()
                 || any.is::<NotExpr>()
+                || any.is::<Every>()
                 || any.is::<Guarded>()
         };
         found |= !sure;
@@ -153,121 +159,4 @@ fn widens(from: &DataType, to: &DataType) -> bool {
         || (from.is_integer() && to.is_floating())
         || (from.is_floating() && to.is_floating() && bits(from) <= bits(to))
         || (from.is_string() && to.is_string())
-}
-
-/// `left AND right` or `left OR right`.
-#[derive(Debug)]
-struct Guarded {
-    /// AND, else OR.
-    both: bool,
-    left: Arc<dyn PhysicalExpr>,
-    right: Arc<dyn PhysicalExpr>,
-    /// The columns that the right side reads, and that side over a batch of nothing else.
-    columns: Vec<usize>,
-    narrow: Arc<dyn PhysicalExpr>,
-}
-
-impl Guarded {
-    fn new(both: bool, left: Arc<dyn PhysicalExpr>, right: Arc<dyn PhysicalExpr>) -> Self {
-        let mut columns: Vec<usize> = collect_columns(&right).iter().map(Column::index).collect();
-        columns.sort_unstable();
-        columns.dedup();
-        let place = |expr: Arc<dyn PhysicalExpr>| {
-            let Some(column) = expr.as_any().downcast_ref::<Column>() else {
-                return Ok(Transformed::no(expr));
-            };
-            match columns.binary_search(&column.index()) {
-                Ok(at) => Ok(Transformed::yes(
-                    Arc::new(Column::new(column.name(), at)) as Arc<dyn PhysicalExpr>
-                )),
-                Err(_) => Ok(Transformed::no(expr)),
-            }
-        };
-        match Arc::clone(&right).transform(place) {
-            Ok(narrow) => Self { both, left, right, columns, narrow: narrow.data },
-            Err(_) => {
-                let narrow = Arc::clone(&right);
-                Self { both, left, right, columns: Vec::new(), narrow }
-            }
-        }
-    }
-
-    const fn operator(&self) -> &'static str {
-        if self.both { "AND" } else { "OR" }
-    }
-}
-
-impl PhysicalExpr for Guarded {
-    fn as_any(&self) -> &dyn std::any::Any {
-        self
-    }
-
-    fn data_type(&self, _schema: &Schema) -> Result<DataType> {
-        Ok(DataType::Boolean)
-    }
-
-    fn nullable(&self, schema: &Schema) -> Result<bool> {
-        Ok(self.left.nullable(schema)? || self.right.nullable(schema)?)
-    }
-
-    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        let rows = batch.num_rows();
-        let left = self.left.evaluate(batch)?.into_array(rows)?;
-        let left = left.as_boolean();
-        let mut open = if self.both { left.values().clone() } else { !left.values() };
-        if let Some(nulls) = left.nulls() {
-            open = &open | &!nulls.inner();
-        }
-        let open = BooleanArray::new(open, None);
-        if open.true_count() == 0 {
-            return Ok(ColumnarValue::Array(Arc::new(left.clone())));
-        }
-        let batch = batch.project(&self.columns)?;
-        let right = self.narrow.evaluate_selection(&batch, &open)?.into_array(rows)?;
-        let right = right.as_boolean();
-        let result = if self.both { and_kleene(left, right) } else { or_kleene(left, right) };
-        Ok(ColumnarValue::Array(Arc::new(result?)))
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
-        vec![&self.left, &self.right]
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn PhysicalExpr>>,
-    ) -> Result<Arc<dyn PhysicalExpr>> {
-        match <[_; 2]>::try_from(children) {
-            Ok([left, right]) => Ok(Arc::new(Self::new(self.both, left, right))),
-            Err(_) => datafusion::common::internal_err!("a condition has two sides"),
-        }
-    }
-
-    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.left.fmt_sql(f)?;
-        write!(f, " {} ", self.operator())?;
-        self.right.fmt_sql(f)
-    }
-}
-
-impl fmt::Display for Guarded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.left, self.operator(), self.right)
-    }
-}
-
-impl PartialEq for Guarded {
-    fn eq(&self, other: &Self) -> bool {
-        self.both == other.both && self.left.eq(&other.left) && self.right.eq(&other.right)
-    }
-}
-
-impl Eq for Guarded {}
-
-impl Hash for Guarded {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.both.hash(state);
-        self.left.hash(state);
-        self.right.hash(state);
-    }
 }
