@@ -103,12 +103,23 @@ impl Catalog {
     }
 
     pub(super) fn branch(&self, warehouse: &Warehouse, name: &RefName) -> Result<Ref> {
+        self.ref_of(warehouse, name, RefKind::Branch)
+    }
+
+    /// The ref of this name and kind.
+    pub(super) fn ref_of(
+        &self,
+        warehouse: &Warehouse,
+        name: &RefName,
+        kind: RefKind,
+    ) -> Result<Ref> {
         match self.reference(warehouse.id, name)? {
-            Some(record) if record.kind == RefKind::Branch => read(&record),
-            Some(_) | None => Err(Error::not_found(
-                Entity::Branch,
-                format!("branch '{name}' does not exist in warehouse '{}'", warehouse.name),
-            )),
+            Some(record) if record.kind == kind => read(&record),
+            Some(_) | None => {
+                let (word, warehouse) = (kind.word(), &warehouse.name);
+                let message = format!("{word} '{name}' does not exist in warehouse '{warehouse}'");
+                Err(Error::not_found(kind.entity(), message))
+            }
         }
     }
 

@@ -15,7 +15,6 @@ use crate::base::error::{Entity, Error, ErrorKind, Result};
 use crate::base::ids::CommitId;
 use crate::base::name::{DEFAULT_NAMESPACE, NamespacePath, RefExpr, RefName};
 use crate::base::page::{Page, PageRequest};
-use crate::store::records::RefKind;
 use crate::version::committer::{ChangeContext, ChangeError, Proposal, Write};
 use crate::version::content::{ContentKind, Entry, Object};
 use crate::version::diff::{Renames, TreeSource as _, differences};
@@ -118,10 +117,7 @@ impl Catalog {
         if let Some(name) = at.as_name()
             && let Some(record) = self.reference(scope.warehouse.id, name)?
         {
-            kind = match record.kind {
-                RefKind::Branch => "branch",
-                RefKind::Tag => "tag",
-            };
+            kind = record.kind.word();
             set("created-at", record.created_at.to_rfc3339());
         }
         set("kind", kind.to_owned());

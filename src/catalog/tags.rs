@@ -1,8 +1,8 @@
 //! Tags: names that never move.
 
-use super::branches::{Ref, read};
+use super::branches::Ref;
 use super::{Catalog, OpContext};
-use crate::base::error::{Entity, Error, Result};
+use crate::base::error::Result;
 use crate::base::name::{RefExpr, RefName, WarehouseName};
 use crate::store::records::RefKind;
 use crate::version::committer::RefChange;
@@ -19,13 +19,7 @@ impl Catalog {
         name: &RefName,
     ) -> Result<Ref> {
         let warehouse = self.warehouse(warehouse)?;
-        match self.reference(warehouse.id, name)? {
-            Some(record) if record.kind == RefKind::Tag => read(&record),
-            Some(_) | None => Err(Error::not_found(
-                Entity::Tag,
-                format!("tag '{name}' does not exist in warehouse '{}'", warehouse.name),
-            )),
-        }
+        self.ref_of(&warehouse, name, RefKind::Tag)
     }
 
     /// Makes a tag where `from` (by default the default branch) points now.

@@ -3,8 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::commands::{
-    branch, cherry_pick, demo, diff, log, ls, merge, ref_log, reset, revert, show, sql, tag,
-    warehouse,
+    branch, demo, diff, log, ls, merge, pick, ref_log, reset, show, sql, tag, warehouse,
 };
 use crate::server::config::Flags;
 
@@ -61,9 +60,9 @@ pub enum Command {
     /// Merge a ref into a branch.
     Merge(merge::Args),
     /// Undo a commit with a new one.
-    Revert(revert::Args),
+    Revert(pick::Args),
     /// Repeat a commit on a branch.
-    CherryPick(cherry_pick::Args),
+    CherryPick(pick::Args),
     /// Point a branch at another commit.
     Reset(reset::Args),
     /// List how refs moved, newest first.

@@ -13,32 +13,11 @@ use crate::iceberg::io::Files;
 use crate::store::interface::MetaStore;
 use crate::store::records::WarehouseRecord;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
-use crate::version::fsck::{self, Probes};
+use crate::version::fsck::{self, Probes, Report};
 use crate::version::repository::Repository;
 
 /// Structural problems of the store's file that are listed at most.
 const STRUCTURE_PROBLEMS_MAX: u32 = 100;
-
-/// What was verified, and what is wrong.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Report {
-    /// Warehouses.
-    pub warehouses: u64,
-    /// Commits.
-    pub commits: u64,
-    /// Tree nodes.
-    pub nodes: u64,
-    /// Content objects.
-    pub objects: u64,
-    /// Metadata files.
-    pub files: u64,
-    /// Refs.
-    pub refs: u64,
-    /// Ref-log rows.
-    pub log_rows: u64,
-    /// What is wrong, in words; empty if nothing.
-    pub problems: Vec<String>,
-}
 
 /// Verifies the store of a data directory and the files it names: every commit's id, every tree node's
 /// and object's hash, trees that are rebuilt from operations, the hash chain of the ref log, every ref,
@@ -96,16 +75,7 @@ pub fn run(config: &Config, progress: &mut dyn FnMut(&str)) -> Result<Report> {
         .chain(found.problems)
         .chain(unknown.take().problems())
         .collect();
-    Ok(Report {
-        warehouses: found.warehouses,
-        commits: found.commits,
-        nodes: found.nodes,
-        objects: found.objects,
-        files: found.files,
-        refs: found.refs,
-        log_rows: found.log_rows,
-        problems,
-    })
+    Ok(Report { problems, ..found })
 }
 
 /// Files of which it could not be told whether they are there, by the store they are in. A store that

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
     SetMonotonicity, Signature, Volatility,
 };
 
-use super::error::{SqlError, SqlState};
+use super::operators::undefined_function;
 
 /// Digits after the point that an average is computed with, at least; four more are in its result.
 const AVERAGE_SCALE: i8 = 12;
@@ -117,13 +117,7 @@ impl AggregateUDFImpl for Numeric {
     }
 
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        let undefined = || {
-            let shown: Vec<String> = arg_types.iter().map(super::operators::type_name).collect();
-            SqlError::new(
-                SqlState::UndefinedFunction,
-                format!("function {}({}) does not exist", self.inner.name(), shown.join(", ")),
-            )
-        };
+        let undefined = || undefined_function(self.inner.name(), arg_types);
         let [one] = arg_types else { return Err(undefined().into()) };
         Ok(vec![self.argument.of(one).ok_or_else(undefined)?])
     }

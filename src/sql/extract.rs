@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 };
 
 use super::error::{SqlError, SqlState};
-use super::operators::type_name;
+use super::operators::{type_name, undefined_function};
 
 /// What parts are computed in: millionths.
 const UNIT: i128 = 1_000_000;
@@ -264,13 +264,7 @@ impl ScalarUDFImpl for Part {
     }
 
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        let undefined = || {
-            let shown: Vec<String> = arg_types.iter().map(type_name).collect();
-            SqlError::new(
-                SqlState::UndefinedFunction,
-                format!("function {}({}) does not exist", self.name, shown.join(", ")),
-            )
-        };
+        let undefined = || undefined_function(self.name, arg_types);
         let [_, of] = arg_types else { return Err(undefined().into()) };
         let of = match of {
             DataType::Date32 | DataType::Date64 => DataType::Date32,

@@ -58,5 +58,6 @@ mod transaction;
 mod type_of;
 mod types;
 mod versions;
+mod walk;
 pub mod write;
 mod zones;

@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
 };
 
 use super::error::{SqlError, SqlResult, SqlState};
-use super::operators::type_name;
+use super::operators::undefined_function;
 
 const DIGITS: u8 = 38;
 
@@ -32,9 +32,7 @@ struct Round {
 }
 
 fn undefined(arg_types: &[DataType]) -> SqlError {
-    let shown: Vec<String> = arg_types.iter().map(type_name).collect();
-    let message = format!("function round({}) does not exist", shown.join(", "));
-    SqlError::new(SqlState::UndefinedFunction, message)
+    undefined_function("round", arg_types)
 }
 
 /// An exact number's type; a whole number's where `whole` asks for it.

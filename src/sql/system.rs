@@ -147,10 +147,7 @@ pub(super) async fn refs(session: &Session, kind: Option<RefKind>) -> SqlResult<
         for reference in found.items {
             relation.rows.push(vec![
                 Cell::text(reference.name.as_str()),
-                Cell::text(match reference.kind {
-                    RefKind::Branch => "branch",
-                    RefKind::Tag => "tag",
-                }),
+                Cell::text(reference.kind.word()),
                 Cell::text(reference.head.to_string()),
                 Cell::Time(Some(reference.created_at)),
             ]);

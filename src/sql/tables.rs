@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use super::bind::{Source, Sources};
 use super::error::{SqlError, SqlResult, SqlState};
 use super::names::{Names, Pins, Target};
+use super::operators::undefined_function;
 use super::scan::provider::IcebergTable;
 use super::session::Session;
 use super::stack::roomy;
@@ -62,10 +63,7 @@ async fn find(
         return Ok(table);
     }
     if source.arguments.is_some() {
-        return Err(SqlError::new(
-            SqlState::UndefinedFunction,
-            format!("function {}() does not exist", source.parts.join(".")),
-        ));
+        return Err(undefined_function(&source.parts.join("."), &[]));
     }
     if let Some((_, table)) = session.temp.find(&source.parts).filter(|_| source.at.is_none()) {
         return table.provider();

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 };
 
 use super::error::{SqlError, SqlResult, SqlState};
-use super::operators::type_name;
+use super::operators::undefined_function;
 
 /// The function that `x AT TIME ZONE y` stands for, `timezone(y, x)`.
 pub(super) fn timezone() -> Arc<ScalarUDF> {
@@ -107,11 +107,7 @@ impl ScalarUDFImpl for Zone {
         let of = match arg_types {
             [_, DataType::Timestamp(_, Some(_)) | DataType::Date32 | DataType::Null] => utc(),
             [_, DataType::Timestamp(_, None)] => LOCAL,
-            _ => {
-                let shown: Vec<String> = arg_types.iter().map(type_name).collect();
-                let message = format!("function timezone({}) does not exist", shown.join(", "));
-                return Err(SqlError::new(SqlState::UndefinedFunction, message).into());
-            }
+            _ => return Err(undefined_function(self.name(), arg_types).into()),
         };
         Ok(vec![DataType::Utf8, of])
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::interface::{StoreError, StoreResult};
 use crate::base::clock::Timestamp;
+use crate::base::error::Entity;
 use crate::base::hash::Digest;
 use crate::base::ids::{CommitId, WarehouseId};
 
@@ -69,6 +70,26 @@ pub enum RefKind {
     Branch,
     /// Never moves.
     Tag,
+}
+
+impl RefKind {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Branch => "branch",
+            Self::Tag => "tag",
+        }
+    }
+
+    /// What errors about such a ref are about.
+    #[must_use]
+    pub const fn entity(self) -> Entity {
+        match self {
+            Self::Branch => Entity::Branch,
+            Self::Tag => Entity::Tag,
+        }
+    }
 }
 
 /// A ref as it stands.

@@ -143,12 +143,7 @@ impl Repository {
         ids: &[CommitId],
     ) -> Result<Vec<Arc<StoredCommit>>, VersionError> {
         let mut found: Vec<_> = ids.iter().map(|id| self.commits.get(&(warehouse, *id))).collect();
-        let missing: Vec<CommitId> = ids
-            .iter()
-            .zip(&found)
-            .filter(|(_, known)| known.is_none())
-            .map(|(id, _)| *id)
-            .collect();
+        let missing = absent(ids, &found);
         if !missing.is_empty() {
             let records = self.store.begin_read()?.commits_get(warehouse, &missing)?;
             let mut records = missing.iter().zip(records);
@@ -291,6 +286,12 @@ impl Repository {
     }
 }
 
+/// Those of some keys that nothing was found for.
+fn absent<K: Copy, V>(keys: &[K], found: &[Option<V>]) -> Vec<K> {
+    let missing = keys.iter().zip(found).filter(|(_, known)| known.is_none());
+    missing.map(|(key, _)| *key).collect()
+}
+
 fn read_commit(record: CommitRecord) -> Result<StoredCommit, VersionError> {
     if Commit::id_of(&record.bytes) != record.id {
         return Err(VersionError::Damaged(format!("the commit {} has other bytes", record.id)));
@@ -309,12 +310,7 @@ impl NodeSource for Repository {
     fn load(&self, nodes: &[NodeRef]) -> Result<Vec<Node>, TreeError> {
         let mut found: Vec<Option<Node>> =
             nodes.iter().map(|node| self.nodes.get(&node.hash)).collect();
-        let missing: Vec<NodeRef> = nodes
-            .iter()
-            .zip(&found)
-            .filter(|(_, known)| known.is_none())
-            .map(|(node, _)| *node)
-            .collect();
+        let missing = absent(nodes, &found);
         if !missing.is_empty() {
             if let Some(lost) = missing.iter().find(|node| node.hint == 0) {
                 return Err(TreeError::MissingNode { hash: lost.hash });
@@ -362,12 +358,7 @@ impl NodeSource for Layered<'_> {
         };
         let mut found: Vec<Option<Node>> =
             nodes.iter().map(|node| overlay.get(&node.hash)).collect();
-        let missing: Vec<NodeRef> = nodes
-            .iter()
-            .zip(&found)
-            .filter(|(_, known)| known.is_none())
-            .map(|(node, _)| *node)
-            .collect();
+        let missing = absent(nodes, &found);
         if !missing.is_empty() {
             let mut read = self.below.load(&missing)?.into_iter();
             for slot in found.iter_mut().filter(|slot| slot.is_none()) {

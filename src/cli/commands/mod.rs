@@ -1,20 +1,19 @@
-//! The commands, one a file.
+//! The commands, one a file but for those that differ in a word.
 
 use super::Session;
 use super::args::Command;
 use super::error::Failed;
 
 pub mod branch;
-pub mod cherry_pick;
 pub mod config;
 pub mod demo;
 pub mod diff;
 pub mod log;
 pub mod ls;
 pub mod merge;
+pub mod pick;
 pub mod ref_log;
 pub mod reset;
-pub mod revert;
 pub mod serve;
 pub mod show;
 pub mod sql;
@@ -38,8 +37,8 @@ pub async fn run(command: Command, session: &mut Session<'_>) -> Result<(), Fail
         Command::Show(args) => show::run(args, session).await,
         Command::Diff(args) => diff::run(args, session).await,
         Command::Merge(args) => merge::run(args, session).await,
-        Command::Revert(args) => revert::run(args, session).await,
-        Command::CherryPick(args) => cherry_pick::run(args, session).await,
+        Command::Revert(args) => pick::run(args, "reverts", session).await,
+        Command::CherryPick(args) => pick::run(args, "cherry-picks", session).await,
         Command::Reset(args) => reset::run(args, session).await,
         Command::RefLog(args) => ref_log::run(args, session).await,
         Command::Ls(args) => ls::run(args, session).await,

@@ -15,7 +15,7 @@ use crate::base::entropy::{Entropy, uuid_v4};
 use crate::base::error::{Error, Result};
 
 /// Properties that are computed and never stored.
-const RESERVED: [&str; 9] = [
+pub const RESERVED_PROPERTIES: [&str; 9] = [
     "format-version",
     "uuid",
     "snapshot-count",
@@ -164,7 +164,7 @@ fn nothing(format_version: i32, uuid: uuid::Uuid) -> TableMetadata {
 fn persisted(properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut kept: BTreeMap<String, String> = properties
         .iter()
-        .filter(|(key, _)| !RESERVED.contains(&key.as_str()))
+        .filter(|(key, _)| !RESERVED_PROPERTIES.contains(&key.as_str()))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     kept.entry("write.parquet.compression-codec".to_owned()).or_insert_with(|| "zstd".to_owned());

@@ -1,15 +1,16 @@
 //! Calls of functions that the planner has by the same name, with other rules.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectNamePart, Value,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Value,
 };
 
 use super::made::function;
+use crate::sql::bind::folded;
 
 /// A call in words with which the planner answers as PostgreSQL does.
 pub(super) fn call(expr: &mut Expr) {
     let Expr::Function(written) = expr else { return };
-    let Some(name) = plain_name(written) else { return };
+    let Some(name) = plain_name(&written.name) else { return };
     match name.as_str() {
         // Rows, where a value stands.
         "generate_series" => {
@@ -33,9 +34,11 @@ pub(super) fn call(expr: &mut Expr) {
     }
 }
 
-fn plain_name(written: &Function) -> Option<String> {
-    match written.name.0.as_slice() {
-        [ObjectNamePart::Identifier(name)] => Some(name.value.to_lowercase()),
+/// The name of a function that is called; `None` with a schema before it, which has no functions: `pg_catalog`
+/// is taken off by then.
+pub(super) fn plain_name(called: &ObjectName) -> Option<String> {
+    match called.0.as_slice() {
+        [name] => name.as_ident().map(folded),
         _ => None,
     }
 }

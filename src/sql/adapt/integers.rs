@@ -12,8 +12,8 @@ use datafusion::sql::sqlparser::ast::{
     SelectItem, SetExpr, UnaryOperator, Value,
 };
 
+use super::calls::plain_name;
 use super::made::cast;
-use crate::sql::bind::folded;
 
 /// Functions whose result has the type of their arguments.
 const FOLLOWING: [&str; 20] = [
@@ -84,8 +84,7 @@ pub(super) fn parts(expr: &mut Expr) {
             settle(right);
         }
         Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) => {
-            let name = name.0.last().and_then(|part| part.as_ident()).map(folded);
-            if !name.is_some_and(|name| FOLLOWING.contains(&name.as_str())) {
+            if !plain_name(name).is_some_and(|name| FOLLOWING.contains(&name.as_str())) {
                 return;
             }
             for argument in &mut list.args {

@@ -4,17 +4,15 @@
 //! without a table names both: `coalesce(a.c, b.c)`. Where that cannot be told from the text alone the join is
 //! left, and refused.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Distinct, ExceptSelectItem, Expr, GroupByExpr, Ident, JoinConstraint,
     JoinOperator, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, VisitMut as _, VisitorMut,
-    WildcardAdditionalOptions,
+    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, WildcardAdditionalOptions,
 };
 
 use super::made::{binary, function};
 use crate::sql::bind::folded;
+use crate::sql::walk::each_expression;
 
 /// Puts such joins of a query into other words.
 pub(super) fn columns(query: &mut Query) {
@@ -82,7 +80,7 @@ fn rewritten(select: &mut Select, order_by: Option<&mut OrderBy>) -> Option<()> 
         JoinConstraint::On(equal.reduce(|one, other| binary(one, BinaryOperator::And, other))?);
     let full = matches!(first.join_operator, JoinOperator::FullOuter(_));
     let sides = if full { [left, right] } else { [right, left] };
-    let mut merged = Merged { names, sides, depth: 0, unclear: false };
+    let mut merged = Merged { names, sides, unclear: false };
     let mut tables: Vec<Ident> =
         if full { merged.sides.to_vec() } else { merged.sides.iter().rev().cloned().collect() };
     for join in others {
@@ -124,8 +122,7 @@ fn shows(select: &Select, name: &Ident) -> bool {
 struct Merged {
     names: Vec<Ident>,
     sides: [Ident; 2],
-    /// How many queries the walk is inside of: a name there may be theirs.
-    depth: usize,
+    /// Whether a query inside names one of the columns, which may be its own.
     unclear: bool,
 }
 
@@ -141,7 +138,17 @@ impl Merged {
     }
 
     fn visit(&mut self, expr: &mut Expr) {
-        let _all: ControlFlow<()> = expr.visit(self);
+        each_expression(expr, |expr, in_query| {
+            if let Expr::Identifier(name) = expr
+                && let Some(own) = self.find(name)
+            {
+                if in_query {
+                    self.unclear = true;
+                } else {
+                    *expr = self.column(own);
+                }
+            }
+        });
     }
 
     fn select(&mut self, select: &mut Select, tables: &[Ident]) -> Option<()> {
@@ -205,32 +212,5 @@ impl Merged {
             items.push(SelectItem::QualifiedWildcard(kind, options));
         }
         Some(items)
-    }
-}
-
-impl VisitorMut for Merged {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth = self.depth.saturating_sub(1);
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Identifier(name) = expr
-            && let Some(own) = self.find(name)
-        {
-            if self.depth == 0 {
-                *expr = self.column(&own.clone());
-            } else {
-                self.unclear = true;
-            }
-        }
-        ControlFlow::Continue(())
     }
 }

@@ -1,10 +1,8 @@
 //! Comparisons with any or all rows of a query, or items of an array.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, Expr, Ident, Query, SelectItem, TableAlias, TableAliasColumnDef,
-    TableFactor, TableWithJoins, UnaryOperator, Value, VisitMut as _, VisitorMut,
+    TableFactor, TableWithJoins, UnaryOperator, Value,
 };
 
 use super::made::{binary, case, cases, function, number};
@@ -12,6 +10,7 @@ use super::{Adapter, MADE};
 use crate::sql::error::{SqlError, SqlResult};
 use crate::sql::made::query;
 use crate::sql::syntax::at::SEPARATOR;
+use crate::sql::walk::each_expression;
 
 impl Adapter {
     /// `x > ANY (SELECT …)` by the least and the greatest value of the query, and by whether it has nulls.
@@ -119,10 +118,16 @@ impl Adapter {
     }
 
     /// `x [NOT] IN (SELECT …)` in a value that is shown, of which the planner only knows conditions: by how often
-    /// the value is there, how many rows there are, and how many nulls.
+    /// the value is there, how many rows there are, and how many nulls. Not inside of queries.
     pub(super) fn values_in_query(&mut self, expr: &mut Expr) {
-        let mut shown = Shown { adapter: self, depth: 0 };
-        let _all: ControlFlow<()> = expr.visit(&mut shown);
+        each_expression(expr, |expr, in_query| {
+            if let Expr::InSubquery { expr: value, subquery, negated } = expr
+                && !in_query
+                && super::rows::row(value).is_none_or(|row| row.len() == 1)
+            {
+                *expr = self.value_in_query(value, subquery, *negated);
+            }
+        });
     }
 
     fn value_in_query(&mut self, value: &Expr, query: &Query, negated: bool) -> Expr {
@@ -172,36 +177,6 @@ impl Adapter {
             sample: None,
         };
         (TableWithJoins { relation, joins: Vec::new() }, name)
-    }
-}
-
-/// Puts `IN` of queries in other words, but not inside of queries.
-struct Shown<'a> {
-    adapter: &'a mut Adapter,
-    depth: usize,
-}
-
-impl VisitorMut for Shown<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth = self.depth.saturating_sub(1);
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::InSubquery { expr: value, subquery, negated } = expr
-            && self.depth == 0
-            && super::rows::row(value).is_none_or(|row| row.len() == 1)
-        {
-            *expr = self.adapter.value_in_query(value, subquery, *negated);
-        }
-        ControlFlow::Continue(())
     }
 }
 

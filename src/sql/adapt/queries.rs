@@ -6,9 +6,9 @@ use datafusion::sql::sqlparser::ast::{
     TypedString, With,
 };
 
+use super::calls::plain_name;
 use super::integers::written;
 use super::made::{cast, number};
-use crate::sql::bind::folded;
 use crate::sql::error::{SqlError, SqlResult};
 use crate::sql::made::query;
 
@@ -104,8 +104,7 @@ pub(super) fn series(factor: &mut TableFactor) {
     else {
         return;
     };
-    let called = name.0.last().and_then(|part| part.as_ident()).map(folded);
-    if called.as_deref() != Some("generate_series") {
+    if plain_name(name).as_deref() != Some("generate_series") {
         return;
     }
     let kinds: Vec<Option<Kind>> = args

@@ -6,8 +6,8 @@ use datafusion::sql::sqlparser::ast::{
     FunctionArguments, Value, WindowSpec, WindowType,
 };
 
+use super::calls::plain_name;
 use super::made::{binary, case, cast, function, number};
-use crate::sql::bind::folded;
 use crate::sql::error::{SqlError, SqlResult};
 
 /// `ntile(n) OVER (…)` in other words.
@@ -16,8 +16,7 @@ use crate::sql::error::{SqlError, SqlResult};
 /// `FeatureNotSupported` for a number of groups that is computed, or a window with a name.
 pub(super) fn ntile(expr: &mut Expr) -> SqlResult<()> {
     let Expr::Function(called) = expr else { return Ok(()) };
-    let name = called.name.0.last().and_then(|part| part.as_ident()).map(folded);
-    if name.as_deref() != Some("ntile") {
+    if plain_name(&called.name).as_deref() != Some("ntile") {
         return Ok(());
     }
     let Some(WindowType::WindowSpec(window)) = &called.over else {

@@ -11,8 +11,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::sql::error::{SqlError, SqlState};
-use crate::sql::operators::type_name;
+use crate::sql::operators::undefined_function;
 
 pub(super) fn measure(of: Of) -> Arc<ScalarUDF> {
     let signature = Signature::user_defined(Volatility::Immutable);
@@ -76,13 +75,7 @@ impl ScalarUDFImpl for Length {
     }
 
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        let undefined = || {
-            let shown: Vec<String> = arg_types.iter().map(type_name).collect();
-            SqlError::new(
-                SqlState::UndefinedFunction,
-                format!("function {}({}) does not exist", self.name(), shown.join(", ")),
-            )
-        };
+        let undefined = || undefined_function(self.name(), arg_types);
         let [one] = arg_types else { return Err(undefined().into()) };
         Ok(vec![match (self.of, one) {
             (Of::Interval, _) => one.clone(),

@@ -52,6 +52,13 @@ pub(super) fn type_name(data_type: &arrow::datatypes::DataType) -> String {
     types::name(data_type)
 }
 
+/// The error for a call of a function that takes no arguments of these types.
+pub(super) fn undefined_function(name: &str, arg_types: &[arrow::datatypes::DataType]) -> SqlError {
+    let shown: Vec<String> = arg_types.iter().map(types::name).collect();
+    let message = format!("function {name}({}) does not exist", shown.join(", "));
+    SqlError::new(SqlState::UndefinedFunction, message)
+}
+
 /// The function that `-` becomes.
 pub(super) fn minus() -> std::sync::Arc<datafusion::logical_expr::ScalarUDF> {
     arithmetic::function(Arithmetic::Subtract)

@@ -11,14 +11,14 @@ use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr,
     FunctionArguments, GroupByExpr, Ident, JoinOperator, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, SetOperator, Statement, TableAlias, TableFactor,
-    TableFunctionArgs, TableWithJoins, TimezoneInfo, Value, Visit, VisitMut as _, Visitor,
-    VisitorMut,
+    TableFunctionArgs, TableWithJoins, TimezoneInfo, Value, VisitMut as _, VisitorMut,
 };
 
 use super::layout::{Kind, Layout};
 use super::rewrite::{null, parts, relation};
 use crate::sql::bind::folded;
 use crate::sql::headings;
+use crate::sql::walk::any_expression;
 
 /// Columns of the two schemas that are NULL in every row.
 const ALWAYS_NULL: [&str; 13] = [
@@ -291,38 +291,14 @@ fn always_null(expr: &Expr) -> bool {
 }
 
 fn aggregates(select: &Select) -> bool {
-    #[derive(Default)]
-    struct Finder {
-        depth: usize,
-    }
-    impl Visitor for Finder {
-        type Break = ();
-
-        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-            self.depth += 1;
-            ControlFlow::Continue(())
-        }
-
-        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-            self.depth -= 1;
-            ControlFlow::Continue(())
-        }
-
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            if self.depth == 0
-                && let Expr::Function(function) = expr
-                && function.over.is_none()
-                && let Some(name) = parts(&function.name).and_then(|parts| parts.last().cloned())
-                && AGGREGATES.contains(&name.as_str())
-            {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let mut finder = Finder::default();
-    select.having.is_some()
-        || select.projection.iter().any(|item| item.visit(&mut finder).is_break())
+    let aggregate = |expr: &Expr, in_query: bool| {
+        !in_query
+            && matches!(expr, Expr::Function(function) if function.over.is_none()
+                && parts(&function.name)
+                    .and_then(|parts| parts.last().cloned())
+                    .is_some_and(|name| AGGREGATES.contains(&name.as_str())))
+    };
+    select.having.is_some() || select.projection.iter().any(|item| any_expression(item, aggregate))
 }
 
 /// The relations of a `FROM` by the names that its columns are qualified with; `None` for what is no

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use datafusion::sql::sqlparser::ast::{Expr, SqlOption, Value};
 
+use crate::iceberg::table::create::RESERVED_PROPERTIES;
 use crate::sql::bind::folded;
 use crate::sql::error::{SqlError, SqlResult, SqlState};
 
@@ -11,18 +12,6 @@ use crate::sql::error::{SqlError, SqlResult, SqlState};
 pub(super) const COMMENT: &str = "comment";
 /// The property that chooses the format version of a new table.
 pub(super) const FORMAT_VERSION: &str = "format-version";
-
-/// Properties that are worked out from the table and cannot be set.
-const COMPUTED: [&str; 8] = [
-    "uuid",
-    "snapshot-count",
-    "current-snapshot-id",
-    "current-snapshot-summary",
-    "current-snapshot-timestamp-ms",
-    "current-schema",
-    "default-partition-spec",
-    "default-sort-order",
-];
 
 /// Reads a list of properties.
 pub(super) fn read(options: &[SqlOption]) -> SqlResult<BTreeMap<String, String>> {
@@ -48,7 +37,8 @@ pub(super) fn read(options: &[SqlOption]) -> SqlResult<BTreeMap<String, String>>
 
 /// Refuses what a property cannot be called.
 pub(super) fn check_key(key: &str) -> SqlResult<()> {
-    if key.is_empty() || COMPUTED.contains(&key) {
+    let computed = RESERVED_PROPERTIES.contains(&key) && key != FORMAT_VERSION;
+    if key.is_empty() || computed {
         return Err(SqlError::new(
             SqlState::InvalidParameterValue,
             format!("property {key:?} cannot be set: it is worked out from the table"),

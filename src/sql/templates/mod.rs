@@ -23,7 +23,7 @@ use datafusion::logical_expr::{
 
 use self::pattern::Template;
 use super::error::{SqlError, SqlResult, SqlState};
-use super::operators::type_name;
+use super::operators::{type_name, undefined_function};
 
 /// What a function makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,9 +60,7 @@ fn beyond() -> SqlError {
 
 impl Templated {
     fn undefined(&self, arg_types: &[DataType]) -> SqlError {
-        let shown: Vec<String> = arg_types.iter().map(type_name).collect();
-        let message = format!("function {}({}) does not exist", self.name(), shown.join(", "));
-        SqlError::new(SqlState::UndefinedFunction, message)
+        undefined_function(self.name(), arg_types)
     }
 
     fn evaluate(&self, args: &[ArrayRef]) -> SqlResult<ArrayRef> {

@@ -3,14 +3,11 @@
 //! The source is joined to the table; how depends on which rows without a partner some clause asks for. A
 //! row of the table that two rows of the source would change is an error, as the standard says.
 
-use std::ops::ControlFlow;
-
-use arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast::{
     Assignment, AssignmentTarget, Expr, Ident, Join, JoinConstraint, JoinOperator, Merge,
     MergeAction, MergeClause, MergeClauseKind, MergeInsertExpr, MergeInsertKind, MergeUpdateExpr,
-    ObjectName, Query, SelectItem, TableAlias, TableFactor, TableWithJoins, Value, VisitMut as _,
-    VisitorMut, WildcardAdditionalOptions,
+    ObjectName, SelectItem, TableAlias, TableFactor, TableWithJoins, Value,
+    WildcardAdditionalOptions,
 };
 
 use super::query::{Clause, NewValue, Selected, both, item, qualified};
@@ -23,6 +20,7 @@ use crate::sql::scan::ROW_POSITION;
 use crate::sql::session::Session;
 use crate::sql::statements::rows::column_at;
 use crate::sql::syntax::nothing;
+use crate::sql::walk::each_expression;
 
 /// The column that is there in rows with a source.
 const SOURCE: &str = "\u{1f}source";
@@ -84,45 +82,20 @@ fn source_name(source: &TableFactor) -> SqlResult<Ident> {
     Ok(Ident::with_quote('"', name))
 }
 
-/// Where only one side can be seen, a column without a qualifier is that side's.
-struct OneSide<'a> {
-    alias: &'a Ident,
-    /// Columns that the other side has, too.
-    both: &'a SchemaRef,
-    /// How many queries the walk is inside of: names there may be theirs.
-    depth: usize,
-}
-
-impl VisitorMut for OneSide<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth = self.depth.saturating_sub(1);
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+/// Where only one side can be seen, a column without a qualifier is that side's, also if both have one of the
+/// name. Names inside of queries may be theirs.
+fn on_one_side(expr: &Expr, alias: &Ident, changed: &Changed) -> Expr {
+    let mut expr = expr.clone();
+    each_expression(&mut expr, |expr, in_query| {
         if let Expr::Identifier(ident) = expr
-            && self.depth == 0
-            && column_at(self.both, &folded(ident)).is_ok()
+            && !in_query
+            && column_at(&changed.schema, &folded(ident)).is_ok()
             && !is_default(ident)
         {
             let column = Ident::with_quote('"', folded(ident));
-            *expr = Expr::CompoundIdentifier(vec![self.alias.clone(), column]);
+            *expr = Expr::CompoundIdentifier(vec![alias.clone(), column]);
         }
-        ControlFlow::Continue(())
-    }
-}
-
-fn on_one_side(expr: &Expr, alias: &Ident, changed: &Changed) -> Expr {
-    let mut expr = expr.clone();
-    let mut walk = OneSide { alias, both: &changed.schema, depth: 0 };
-    let _all: ControlFlow<()> = expr.visit(&mut walk);
+    });
     expr
 }
 

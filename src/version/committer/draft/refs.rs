@@ -107,13 +107,9 @@ impl Draft<'_> {
         let current = self.current(request.warehouse, name).cloned();
         let (action, kind, record) = match (&request.change, &current) {
             (RefChange::Create { .. } | RefChange::Restore { .. }, Some(taken)) => {
-                let (entity, word) = match taken.kind {
-                    RefKind::Branch => (Entity::Branch, "branch"),
-                    RefKind::Tag => (Entity::Tag, "tag"),
-                };
                 return Err(Error::new(
-                    ErrorKind::AlreadyExists(entity),
-                    format!("the {word} '{name}' exists already"),
+                    ErrorKind::AlreadyExists(taken.kind.entity()),
+                    format!("the {} '{name}' exists already", taken.kind.word()),
                 ));
             }
             (RefChange::Create { kind, to }, None) => {
@@ -142,11 +138,8 @@ impl Draft<'_> {
                     | RefChange::Create { .. }
                     | RefChange::Restore { .. } => RefKind::Branch,
                 };
-                let (entity, word) = match kind {
-                    RefKind::Branch => (Entity::Branch, "branch"),
-                    RefKind::Tag => (Entity::Tag, "tag"),
-                };
-                return Err(Error::not_found(entity, format!("{word} '{name}' does not exist")));
+                let message = format!("{} '{name}' does not exist", kind.word());
+                return Err(Error::not_found(kind.entity(), message));
             }
         };
         let record = record.map(|(commit, created_at)| RefRecord {

@@ -1,4 +1,4 @@
-//! `nunatak revert`: undoes a commit with a new one.
+//! `nunatak revert` and `nunatak cherry-pick`: what one commit changed, brought to a branch.
 
 use reqwest::Method;
 use serde_json::json;
@@ -25,11 +25,11 @@ pub struct Args {
     expected_head: Option<String>,
 }
 
-/// Runs the command.
+/// Asks the server to make one of `resource`, which is `reverts` or `cherry-picks`.
 ///
 /// # Errors
 /// What the server refuses; exit code 3 for conflicts.
-pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Failed> {
+pub async fn run(args: Args, resource: &str, session: &mut Session<'_>) -> Result<(), Failed> {
     let mut body = json!({ "commit": args.commit, "onto": args.onto });
     if let Some(message) = args.message {
         body["message"] = message.into();
@@ -37,7 +37,7 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Failed> {
     if let Some(head) = args.expected_head {
         body["expected_head"] = head.into();
     }
-    let url = format!("/{}/reverts", escape(&session.warehouse));
+    let url = format!("/{}/{resource}", escape(&session.warehouse));
     let reply = session.client.send(Method::POST, &url, Some(&body), None).await?;
     report(session, &reply, false)
 }
