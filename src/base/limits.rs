@@ -168,6 +168,11 @@ pub const DELETION_CACHE_BYTES: u64 = 128 * 1024 * 1024;
 pub const SQL_MEMORY_BYTES: usize = 2 * 1024 * 1024 * 1024;
 /// Rows of one batch.
 pub const SQL_BATCH_ROWS: usize = 8192;
+/// A join puts a side of so many bytes and rows, divided by the threads of a query, into one table that all threads
+/// ask. Larger ones are taken apart, and the other side with them, which costs more than few threads save.
+pub const JOIN_TABLE_BYTES: usize = 64 * 1024 * 1024;
+/// See [`JOIN_TABLE_BYTES`].
+pub const JOIN_TABLE_ROWS: usize = 4_000_000;
 /// How often a statement that changes rows starts again because another writer of the table was faster.
 pub const STATEMENT_RETRIES_MAX: usize = 100;
 /// How deep views may read views.

@@ -25,7 +25,7 @@ use super::scan::provider::TableReader;
 use super::semantics::{self, Semantics};
 use super::session::Session;
 use crate::auth::context::OpContext;
-use crate::base::limits::{SQL_BATCH_ROWS, SQL_MEMORY_BYTES};
+use crate::base::limits::{JOIN_TABLE_BYTES, JOIN_TABLE_ROWS, SQL_BATCH_ROWS, SQL_MEMORY_BYTES};
 use crate::catalog::Catalog;
 use crate::catalog::address::{Scope, ViewOf, parse_warehouse};
 
@@ -79,6 +79,10 @@ impl Engine {
         options.execution.time_zone = Some("+00:00".to_owned());
         // It compares what fields say beside their types, which rules of ours need not keep.
         options.execution.skip_physical_aggregate_schema_check = true;
+        // A side of a join that few threads put into one table: the other need not be taken apart then.
+        options.optimizer.hash_join_single_partition_threshold = JOIN_TABLE_BYTES / threads.max(1);
+        options.optimizer.hash_join_single_partition_threshold_rows =
+            JOIN_TABLE_ROWS / threads.max(1);
         // It loses nulls that come first.
         options.optimizer.enable_topk_aggregation = false;
         let runtime = RuntimeEnvBuilder::new()

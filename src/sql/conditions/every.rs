@@ -26,7 +26,7 @@ const FEW: usize = 4;
 
 /// True for rows for which all parts are. It is never null: what it says of the others holds for filters alone.
 #[derive(Debug)]
-pub(super) struct Every {
+pub(in crate::sql) struct Every {
     /// What is cheap comes first.
     parts: Vec<Arc<dyn PhysicalExpr>>,
     dear: Vec<Option<Narrow>>,
@@ -37,7 +37,7 @@ impl Every {
     ///
     /// # Errors
     /// For a part that does not go with the schema.
-    pub(super) fn new(parts: Vec<Arc<dyn PhysicalExpr>>, schema: &Schema) -> Result<Self> {
+    pub(in crate::sql) fn new(parts: Vec<Arc<dyn PhysicalExpr>>, schema: &Schema) -> Result<Self> {
         let (mut cheap, mut dear) = (Vec::new(), Vec::new());
         for part in parts {
             if is_cheap(&part, schema)? { cheap.push(part) } else { dear.push(part) }

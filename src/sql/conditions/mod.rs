@@ -4,7 +4,7 @@
 //! which the right side cannot be evaluated ends the query. Inside one filter, conditions that cannot fail
 //! come first, as those of a query in FROM do in PostgreSQL.
 
-mod every;
+pub(super) mod every;
 mod guarded;
 mod narrow;
 

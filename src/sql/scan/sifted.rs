@@ -14,18 +14,21 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
-use datafusion::logical_expr::ColumnarValue;
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::DynamicFilterPhysicalExpr;
+use datafusion::logical_expr::{ColumnarValue, Operator};
+use datafusion::physical_expr::expressions::{BinaryExpr, CaseExpr, DynamicFilterPhysicalExpr};
+use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
 use futures::{Stream, StreamExt as _};
 
 use crate::base::limits::SQL_BATCH_ROWS;
+use crate::sql::conditions::every::Every;
 use crate::sql::conditions::fallible;
 
 /// Batches by which is judged whether a filter is worth its while.
 const TRIAL: usize = 8;
 /// Batches that pass unasked after a filter that was not.
 const REST: usize = 56;
+/// Tables of keys of which each is asked for every row.
+const FEW_TABLES: usize = 4;
 
 /// Whether a filter is one that learns, and can be asked for rows that conditions in between leave out.
 ///
@@ -111,9 +114,40 @@ impl RecordBatchStream for Sifted {
     }
 }
 
+/// What a filter knows now, in a form that is quick to ask.
+fn known(filter: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<Arc<dyn PhysicalExpr>> {
+    let known = match filter.as_any().downcast_ref::<DynamicFilterPhysicalExpr>() {
+        Some(dynamic) => dynamic.current()?,
+        None => Arc::clone(filter),
+    };
+    let Some(case) = known.as_any().downcast_ref::<CaseExpr>() else {
+        return every(&known, schema);
+    };
+    // A join in parts has a table of keys for each, and asks the one that a row belongs to. To ask all of
+    // them is as good, and quicker if they are few.
+    if case.when_then_expr().len() > FEW_TABLES {
+        return Ok(known);
+    }
+    let answers = case.when_then_expr().iter().map(|(_, then)| every(then, schema));
+    let other = case.else_expr().map(|other| Ok(Arc::clone(other)));
+    let answers = answers.chain(other).collect::<Result<Vec<_>>>()?;
+    let either = |left, right| Arc::new(BinaryExpr::new(left, Operator::Or, right)) as Arc<_>;
+    Ok(answers.into_iter().reduce(either).unwrap_or(known))
+}
+
+fn every(known: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<Arc<dyn PhysicalExpr>> {
+    let parts: Vec<_> = split_conjunction(known).into_iter().map(Arc::clone).collect();
+    if parts.len() < 2 {
+        return Ok(Arc::clone(known));
+    }
+    Ok(Arc::new(Every::new(parts, schema)?))
+}
+
 /// A filter, and what it was good for.
 struct Sieve {
     filter: Arc<dyn PhysicalExpr>,
+    /// What it knew when it was looked at last: it counts what it learns. `None` for nothing yet.
+    learned: Option<(u64, Arc<dyn PhysicalExpr>)>,
     /// Batches of the trial, their rows, and those that passed.
     tried: usize,
     rows: usize,
@@ -124,7 +158,7 @@ struct Sieve {
 
 impl Sieve {
     const fn new(filter: Arc<dyn PhysicalExpr>) -> Self {
-        Self { filter, tried: 0, rows: 0, passed: 0, rests: 0 }
+        Self { filter, learned: None, tried: 0, rows: 0, passed: 0, rests: 0 }
     }
 
     /// The rows to keep; `None` for all.
@@ -133,9 +167,16 @@ impl Sieve {
             self.rests -= 1;
             return Ok(None);
         }
+        let generation = self.filter.snapshot_generation();
+        let known = match &self.learned {
+            Some((at, known)) if *at == generation => known,
+            _ => {
+                let known = known(&self.filter, &batch.schema())?;
+                &self.learned.insert((generation, known)).1
+            }
+        };
         let rows = batch.num_rows();
-        let wanted = match self.filter.evaluate(batch)? {
-            // Nothing is known yet.
+        let wanted = match known.evaluate(batch)? {
             ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))) => return Ok(None),
             found => found.into_array(rows)?,
         };
