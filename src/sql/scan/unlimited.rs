@@ -117,7 +117,7 @@ impl DataSource for Unlimited {
         filters: Vec<Arc<dyn PhysicalExpr>>,
         config: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn DataSource>>> {
-        let schema = self.eq_properties().schema().clone();
+        let schema = Arc::clone(self.eq_properties().schema());
         let mut learning = self.learning.clone();
         for filter in &filters {
             if learns(filter, &schema)? {
