@@ -7,14 +7,22 @@
 #![expect(clippy::format_push_string, reason = "texts of statements are put together")]
 #![expect(clippy::print_stderr, reason = "what was refused is worth seeing, and no failure")]
 
+#[path = "differential/blocks.rs"]
+mod blocks;
 #[path = "differential/changes.rs"]
 mod changes;
 #[path = "differential/compare.rs"]
 mod compare;
 #[path = "differential/expressions.rs"]
 mod expressions;
+#[path = "differential/files.rs"]
+mod files;
 #[path = "slt/lake.rs"]
 mod lake;
+#[path = "differential/lookups.rs"]
+mod lookups;
+#[path = "differential/nested.rs"]
+mod nested;
 #[path = "differential/postgres.rs"]
 mod postgres;
 #[path = "differential/queries.rs"]
@@ -28,6 +36,7 @@ use std::collections::BTreeMap;
 
 use compare::{Answer, Verdict, ask, verdict};
 use lake::Lake;
+use nested::{Made, Maker};
 use postgres::Postgres;
 use queries::Select;
 use random::Random;
@@ -36,6 +45,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 /// Statements of each kind that are tried.
 const QUERIES: usize = 1500;
+const NESTED: usize = 700;
 const CHANGES: usize = 60;
 /// Of a hundred statements, so many may be refused.
 const REFUSED_PERCENT_MAX: usize = 8;
@@ -131,6 +141,16 @@ impl Pair {
         }
     }
 
+    async fn nested(&mut self, made: &Made) {
+        self.tried += 1;
+        let (verdict, theirs, ours) = self.judge(&made.text, made.ordered).await;
+        match verdict {
+            Verdict::Same => {}
+            Verdict::Refused => self.note_refusal(&made.text, &ours),
+            Verdict::Different => self.note_failure(&made.text, &theirs, &ours),
+        }
+    }
+
     /// Leaves out parts of a query as long as the answers differ.
     async fn shrink(
         &self,
@@ -214,6 +234,30 @@ async fn queries_answer_as_in_postgresql() {
     fill(&pair, &tables, &mut random).await;
     for _ in 0..setting("DIFFERENTIAL_STATEMENTS", QUERIES) {
         pair.query(queries::query(&tables, &mut random)).await;
+        if pair.failures.len() >= FAILURES_MAX {
+            break;
+        }
+    }
+    pair.report();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_of_queries_answer_as_in_postgresql() {
+    let mut pair = Pair::start().await;
+    let mut random = Random::new(setting("DIFFERENTIAL_SEED", 1).try_into().unwrap());
+    let mut tables = files::tables();
+    for table in &tables {
+        for statement in files::fill(table, &mut random) {
+            pair.both(&statement).await;
+        }
+    }
+    for (view, query) in files::views() {
+        pair.both(&format!("create view {} as {query}", view.name)).await;
+        tables.push(view);
+    }
+    for _ in 0..setting("DIFFERENTIAL_STATEMENTS", NESTED) {
+        let made = Maker::new(&tables, &mut random).query(2, &[], None);
+        pair.nested(&made).await;
         if pair.failures.len() >= FAILURES_MAX {
             break;
         }

@@ -12,15 +12,13 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
-use super::conditions::GuardedConditions;
 use super::connect::Databases;
 use super::door::Database;
 use super::error::{SqlError, SqlResult, SqlState};
-use super::filters_down;
 use super::functions;
-use super::merged_order::MergedOrder;
 use super::names::Names;
 use super::pg;
+use super::rules;
 use super::scan::provider::TableReader;
 use super::semantics::{self, Semantics};
 use super::session::Session;
@@ -94,11 +92,9 @@ impl Engine {
             .with_expr_planners(vec![Arc::new(Semantics::default())])
             .with_default_features()
             .with_optimizer_rule(Arc::new(pg::Narrow))
-            .with_analyzer_rules(semantics::rules())
-            .with_optimizer_rules(semantics::optimizers())
-            .with_physical_optimizer_rules(filters_down::rules())
-            .with_physical_optimizer_rule(Arc::new(MergedOrder))
-            .with_physical_optimizer_rule(Arc::new(GuardedConditions))
+            .with_analyzer_rules(rules::analyzers())
+            .with_optimizer_rules(rules::optimizers())
+            .with_physical_optimizer_rules(rules::physical())
             .build();
         semantics::register(&mut state)?;
         let reader = Arc::new(TableReader::new(Arc::clone(catalog.files())));

@@ -4,59 +4,29 @@ use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
-use datafusion::common::{DFSchema, NullEquality, Result};
+use datafusion::common::{DFSchema, DataFusionError, NullEquality, Result, SchemaError};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::{FunctionRegistry as _, SendableRecordBatchStream};
 use datafusion::functions_aggregate::bool_and_or::bool_and_udaf;
 use datafusion::functions_aggregate::variance::var_samp_udaf;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawWindowExpr};
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator, ScalarUDF};
-use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
-use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
-use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerRule};
+use datafusion::optimizer::Analyzer;
 use datafusion::physical_plan::execute_stream;
 
-use super::casts::Casts;
-use super::comparisons::Comparisons;
-use super::constant_groups::ConstantGroups;
-use super::multisets::Multisets;
+use super::error::SqlError;
 use super::operators::planner::Operators;
-use super::single_row::SingleRow;
 use super::{
     aggregates, arrays, comparisons, domains, empty_texts, extract, extremes, growth, numeric,
-    rounding, templates, time_digits, type_of, zones,
+    rounding, rules, templates, time_digits, type_of, zones,
 };
-
-/// The rules, those that need the types as they were written before the one that settles types.
-pub(super) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    vec![
-        Arc::new(Multisets),
-        Arc::new(SingleRow::new()),
-        Arc::new(Comparisons::new()),
-        Arc::new(ResolveGroupingFunction::new()),
-        Arc::new(TypeCoercion::new()),
-        Arc::new(Casts),
-    ]
-}
-
-/// The planner's own rules, and ours in place of the one that groups by nothing where it is grouped by a
-/// constant.
-pub(super) fn optimizers() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let rules = Optimizer::new().rules.into_iter();
-    rules
-        .map(|rule| match rule.name() {
-            ConstantGroups::REPLACES => Arc::new(ConstantGroups::new()) as Arc<_>,
-            _ => rule,
-        })
-        .collect()
-}
 
 /// A plan whose types are settled, as they are when it runs.
 ///
 /// # Errors
 /// For types that do not go together.
 pub(super) fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let analyzer = Analyzer::with_rules(rules());
+    let analyzer = Analyzer::with_rules(rules::analyzers());
     analyzer.execute_and_check(plan, &ConfigOptions::default(), |_, _| {})
 }
 
@@ -68,9 +38,26 @@ pub(super) async fn rows(
     state: SessionState,
     plan: &LogicalPlan,
 ) -> Result<SendableRecordBatchStream> {
-    let plan = optimized(&state, plan)?;
-    let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+    let plan = optimized(&state, plan).map_err(lost)?;
+    let physical = state.query_planner().create_physical_plan(&plan, &state).await.map_err(lost)?;
     execute_stream(physical, state.task_ctx())
+}
+
+/// What the planner says when it has lost a column on the way from a query to one around it: all columns were
+/// found once before.
+fn lost(error: DataFusionError) -> DataFusionError {
+    let lost = match error.find_root() {
+        DataFusionError::SchemaError(inner, _) => {
+            matches!(**inner, SchemaError::FieldNotFound { .. })
+        }
+        DataFusionError::Plan(text) => text.starts_with("Correlated scalar subquery"),
+        _ => false,
+    };
+    if !lost {
+        return error;
+    }
+    let what = "a query inside of others that refers to them in this way";
+    SqlError::unsupported(what).with_hint("write a join in its place").into()
 }
 
 /// A plan, optimised. One rule puts inner joins into another order and forgets of a join that nulls are equal

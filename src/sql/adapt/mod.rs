@@ -2,6 +2,7 @@
 //! does is put into words that both read alike, or refused.
 
 mod calls;
+mod distinct;
 mod integers;
 mod literals;
 mod made;
@@ -51,6 +52,7 @@ impl VisitorMut for Adapter {
         super::headings::give_query(query);
         merged::columns(query);
         integers::items(&mut query.body);
+        distinct::on(query);
         if let Err(error) = queries::fetch(query) {
             return ControlFlow::Break(error);
         }

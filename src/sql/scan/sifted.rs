@@ -20,8 +20,8 @@ use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
 use futures::{Stream, StreamExt as _};
 
 use crate::base::limits::SQL_BATCH_ROWS;
-use crate::sql::conditions::every::Every;
-use crate::sql::conditions::fallible;
+use crate::sql::rules::conditions::every::Every;
+use crate::sql::rules::conditions::fallible;
 
 /// Batches by which is judged whether a filter is worth its while.
 const TRIAL: usize = 8;

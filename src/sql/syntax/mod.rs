@@ -9,6 +9,7 @@ pub mod at;
 mod clause;
 pub mod copy;
 mod definition;
+mod dialect;
 mod lexemes;
 pub mod named;
 pub(in crate::sql) mod nothing;

@@ -1,12 +1,12 @@
 //! From a text to statements.
 
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::apply::apply;
 use super::definition;
+use super::dialect::Postgres;
 use super::lexemes::{Lexeme, lower_first, source, statements};
 use super::refs;
 use super::scan::{Scan, scan};
@@ -63,7 +63,7 @@ pub(super) fn statement(text: &str, lexemes: &[Lexeme]) -> SqlResult<ast::Statem
 /// Types with commas between them.
 pub(super) fn types(text: &str, lexemes: &[Lexeme]) -> SqlResult<Vec<ast::DataType>> {
     let tokens = lexemes.iter().map(Lexeme::for_parser).collect();
-    let dialect = PostgreSqlDialect {};
+    let dialect = Postgres::default();
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(SQL_RECURSION_MAX)
         .with_tokens_with_locations(tokens);
@@ -74,7 +74,7 @@ pub(super) fn types(text: &str, lexemes: &[Lexeme]) -> SqlResult<Vec<ast::DataTy
 }
 
 fn standard(tokens: Vec<TokenWithSpan>, lexemes: &[Lexeme]) -> Result<ast::Statement, ParserError> {
-    let dialect = PostgreSqlDialect {};
+    let dialect = Postgres::default();
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(SQL_RECURSION_MAX)
         .with_tokens_with_locations(tokens);

@@ -49,13 +49,7 @@ impl PhysicalOptimizerRule for FiltersDown {
         if !walled.transformed {
             return Ok(done);
         }
-        let open = done.transform_up(|plan| {
-            Ok(match plan.as_any().downcast_ref::<Wall>() {
-                Some(Wall(inner)) => Transformed::yes(Arc::clone(inner)),
-                None => Transformed::no(plan),
-            })
-        });
-        Ok(open?.data)
+        opened(done)
     }
 
     fn name(&self) -> &str {
@@ -65,6 +59,17 @@ impl PhysicalOptimizerRule for FiltersDown {
     fn schema_check(&self) -> bool {
         self.0.schema_check()
     }
+}
+
+/// The same plan without walls.
+pub(super) fn opened(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let open = plan.transform_up(|plan| {
+        Ok(match plan.as_any().downcast_ref::<Wall>() {
+            Some(Wall(inner)) => Transformed::yes(Arc::clone(inner)),
+            None => Transformed::no(plan),
+        })
+    });
+    Ok(open?.data)
 }
 
 /// Puts a wall between a node and those below it that it would tell something else.
@@ -158,14 +163,15 @@ fn grouped(aggregate: &AggregateExec, below: &Schema) -> bool {
     })
 }
 
-fn unique(schema: &Schema) -> bool {
+/// Whether no two columns have the same name.
+pub(super) fn unique(schema: &Schema) -> bool {
     let mut names = BTreeSet::new();
     schema.fields().iter().all(|field| names.insert(field.name()))
 }
 
 /// Lets rows through, and no filter.
 #[derive(Debug)]
-struct Wall(Arc<dyn ExecutionPlan>);
+pub(super) struct Wall(pub(super) Arc<dyn ExecutionPlan>);
 
 impl DisplayAs for Wall {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {

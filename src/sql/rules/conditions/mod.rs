@@ -4,7 +4,7 @@
 //! which the right side cannot be evaluated ends the query. Inside one filter, conditions that cannot fail
 //! come first, as those of a query in FROM do in PostgreSQL.
 
-pub(super) mod every;
+pub(in crate::sql) mod every;
 mod guarded;
 mod narrow;
 
@@ -125,7 +125,7 @@ fn guarded(
 }
 
 /// Whether there can be rows for which an expression is an error.
-pub(super) fn fallible(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<bool> {
+pub(in crate::sql) fn fallible(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Result<bool> {
     let mut found = false;
     expr.apply(|part| {
         let any = part.as_any();

@@ -12,7 +12,7 @@ use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{Expr, ExprFunctionExt as _, Join, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::syntax::at::SEPARATOR;
+use crate::sql::syntax::at::SEPARATOR;
 
 /// The rule. It knows such a join by the nulls that are equal for it, which no condition that is written asks
 /// of a join before it is optimised, and `EXCEPT` without `ALL` by its left side, whose rows differ.

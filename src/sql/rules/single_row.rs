@@ -22,9 +22,9 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use super::adapt::MADE;
-use super::error::{SqlError, SqlState};
-use super::syntax::at::SEPARATOR;
+use crate::sql::adapt::MADE;
+use crate::sql::error::{SqlError, SqlState};
+use crate::sql::syntax::at::SEPARATOR;
 
 /// The rule.
 #[derive(Debug)]
