@@ -1,13 +1,14 @@
 //! Aggregates whose results PostgreSQL gives other types: `sum` of `bigint` and `avg` of whole numbers are
 //! numeric, so they do not wrap around and lose no digits.
 
+mod counted;
+mod formed;
+mod room;
+
 use std::any::Any;
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, Decimal128Array};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal128Type, FieldRef};
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::TreeNode as _;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::average::avg_udaf;
@@ -16,9 +17,12 @@ use datafusion::logical_expr::expr::AggregateFunctionParams;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, ReversedUDAF,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, GroupsAccumulator, ReversedUDAF,
     SetMonotonicity, Signature, Volatility,
 };
+
+pub(super) use counted::counted;
+use formed::{Form, groups};
 
 use super::operators::undefined_function;
 
@@ -158,8 +162,7 @@ impl AggregateUDFImpl for Numeric {
         args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
         let (form, args) = Form::of(self.argument, args);
-        let inner = self.inner.create_groups_accumulator(args)?;
-        Ok(if form == Form::default() { inner } else { Box::new(FormedGroups { inner, form }) })
+        Ok(groups(self.inner.create_groups_accumulator(args)?, form))
     }
 
     fn create_sliding_accumulator(
@@ -205,211 +208,4 @@ pub(super) fn named(inner: &AggregateUDF, params: &AggregateFunctionParams) -> R
         return Ok(format!("{name} of {}", args.join(", ")));
     }
     Ok(name)
-}
-
-/// What is done to values on their way into an aggregate of the planner's, and to its results.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-struct Form {
-    /// `integer` is added up as `bigint`.
-    widened: bool,
-    /// An average is computed with one digit more, by which it is rounded to this type: the planner's own
-    /// cuts the rest off.
-    rounded: Option<(u8, i8)>,
-}
-
-impl Form {
-    /// The form for an aggregate, and the arguments for the planner's.
-    fn of(argument: Argument, args: AccumulatorArgs<'_>) -> (Self, AccumulatorArgs<'_>) {
-        let whole =
-            args.expr_fields.first().is_some_and(|field| *field.data_type() == DataType::Int32);
-        let form = Self { widened: whole, rounded: None };
-        let DataType::Decimal128(precision, scale) = *args.return_field.data_type() else {
-            return (form, args);
-        };
-        if argument == Argument::Sum || scale >= i8::try_from(DIGITS).unwrap_or(i8::MAX) {
-            return (form, args);
-        }
-        let finer = DataType::Decimal128(precision.saturating_add(1).min(DIGITS), scale + 1);
-        let field = args.return_field.as_ref().clone().with_data_type(finer);
-        let form = Self { rounded: Some((precision, scale)), ..form };
-        (form, AccumulatorArgs { return_field: Arc::new(field), ..args })
-    }
-
-    fn accumulator(self, inner: Box<dyn Accumulator>) -> Box<dyn Accumulator> {
-        if self == Self::default() { inner } else { Box::new(Formed { inner, form: self }) }
-    }
-
-    fn values<'v>(&self, values: &'v [ArrayRef]) -> Result<Cow<'v, [ArrayRef]>> {
-        if self.widened { Ok(Cow::Owned(wide(values)?)) } else { Ok(Cow::Borrowed(values)) }
-    }
-}
-
-/// A number without its last digit, half away from zero.
-const fn without_last_digit(number: i128) -> i128 {
-    let rest = number % 10;
-    number / 10
-        + if rest >= 5 {
-            1
-        } else if rest <= -5 {
-            -1
-        } else {
-            0
-        }
-}
-
-fn wide(values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
-    values.iter().map(|values| Ok(cast(values, &DataType::Int64)?)).collect()
-}
-
-/// An aggregate of the planner's in another form.
-#[derive(Debug)]
-struct Formed {
-    inner: Box<dyn Accumulator>,
-    form: Form,
-}
-
-impl Accumulator for Formed {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.inner.update_batch(&self.form.values(values)?)
-    }
-
-    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.inner.retract_batch(&self.form.values(values)?)
-    }
-
-    fn supports_retract_batch(&self) -> bool {
-        self.inner.supports_retract_batch()
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.inner.merge_batch(states)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.inner.state()
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let value = self.inner.evaluate()?;
-        Ok(match (value, self.form.rounded) {
-            (ScalarValue::Decimal128(number, ..), Some((precision, scale))) => {
-                ScalarValue::Decimal128(number.map(without_last_digit), precision, scale)
-            }
-            (value, _) => value,
-        })
-    }
-
-    fn size(&self) -> usize {
-        self.inner.size()
-    }
-}
-
-/// The same by groups.
-struct FormedGroups {
-    inner: Box<dyn GroupsAccumulator>,
-    form: Form,
-}
-
-impl GroupsAccumulator for FormedGroups {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        opt_filter: Option<&BooleanArray>,
-        total_num_groups: usize,
-    ) -> Result<()> {
-        self.inner.update_batch(
-            &self.form.values(values)?,
-            group_indices,
-            opt_filter,
-            total_num_groups,
-        )
-    }
-
-    fn merge_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        opt_filter: Option<&BooleanArray>,
-        total_num_groups: usize,
-    ) -> Result<()> {
-        self.inner.merge_batch(values, group_indices, opt_filter, total_num_groups)
-    }
-
-    fn convert_to_state(
-        &self,
-        values: &[ArrayRef],
-        opt_filter: Option<&BooleanArray>,
-    ) -> Result<Vec<ArrayRef>> {
-        self.inner.convert_to_state(&self.form.values(values)?, opt_filter)
-    }
-
-    fn supports_convert_to_state(&self) -> bool {
-        self.inner.supports_convert_to_state()
-    }
-
-    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let values = self.inner.evaluate(emit_to)?;
-        let Some((precision, scale)) = self.form.rounded else { return Ok(values) };
-        let numbers = values.as_primitive::<Decimal128Type>();
-        let numbers: Decimal128Array = numbers.unary(without_last_digit);
-        Ok(Arc::new(numbers.with_precision_and_scale(precision, scale)?))
-    }
-
-    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        self.inner.state(emit_to)
-    }
-
-    fn size(&self) -> usize {
-        self.inner.size()
-    }
-}
-
-/// An aggregate over a window that moves, which is null where the window holds no value: of the planner's
-/// own, an average divides by their number even then, and the least value stays that of before.
-#[derive(Debug)]
-struct Counted {
-    inner: Box<dyn Accumulator>,
-    kind: DataType,
-    count: usize,
-}
-
-pub(super) fn counted(inner: Box<dyn Accumulator>, kind: DataType) -> Box<dyn Accumulator> {
-    Box::new(Counted { inner, kind, count: 0 })
-}
-
-fn known(values: &[ArrayRef]) -> usize {
-    values.first().map_or(0, |values| values.len() - values.null_count())
-}
-
-impl Accumulator for Counted {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.count += known(values);
-        self.inner.update_batch(values)
-    }
-
-    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.count = self.count.saturating_sub(known(values));
-        self.inner.retract_batch(values)
-    }
-
-    fn supports_retract_batch(&self) -> bool {
-        self.inner.supports_retract_batch()
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.inner.merge_batch(states)
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.inner.state()
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        if self.count == 0 { ScalarValue::try_from(&self.kind) } else { self.inner.evaluate() }
-    }
-
-    fn size(&self) -> usize {
-        self.inner.size()
-    }
 }
