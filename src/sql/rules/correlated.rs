@@ -4,11 +4,12 @@
 //! columns of the query by their names alone, without the tables that they are of, and takes the first of a name:
 //! of `EXISTS (SELECT 1 FROM a JOIN b ON … WHERE a.x = o.x AND b.x <> o.y)` both conditions for `a.x`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode as _};
-use datafusion::common::{Column, Result};
+use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
@@ -22,11 +23,21 @@ pub(super) struct Correlated;
 /// Starts what follows the names of columns.
 const OURS: &str = "outside";
 
-/// A condition whose columns have names of their own, which are put down with the columns.
-fn renamed(condition: Expr, names: &mut Vec<(Column, String)>, next: &mut usize) -> Result<Expr> {
+/// A condition in which columns that others, or items, have the name of have names of their own, which are put down.
+///
+/// Others keep theirs: what a join learns of its keys goes no further down than to a column of another name.
+fn renamed(
+    condition: Expr,
+    schema: &DFSchema,
+    headings: &HashSet<String>,
+    names: &mut Vec<(Column, String)>,
+    next: &mut usize,
+) -> Result<Expr> {
     let done = condition.transform_up(|expr| {
         let Expr::Column(column) = expr else { return Ok(Transformed::no(expr)) };
-        if column.name.contains(SEPARATOR) {
+        let alike = schema.fields().iter().filter(|field| *field.name() == column.name).count();
+        let alone = alike < 2 && !headings.contains(&column.name);
+        if alone || column.name.contains(SEPARATOR) {
             return Ok(Transformed::no(Expr::Column(column)));
         }
         let name = match names.iter().find(|(known, _)| *known == column) {
@@ -51,12 +62,32 @@ fn moves(condition: &Expr) -> Result<bool> {
     Ok(!asks && condition.contains_outer())
 }
 
-fn filter(filter: Filter, next: &mut usize) -> Result<Transformed<LogicalPlan>> {
+/// The names that a statement gives to items, of all queries in it.
+fn headings(plan: &LogicalPlan) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
+    plan.apply_with_subqueries(|plan| {
+        plan.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                if let Expr::Alias(alias) = expr {
+                    found.insert(alias.name.clone());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(found)
+}
+
+fn filter(
+    filter: Filter,
+    headings: &HashSet<String>,
+    next: &mut usize,
+) -> Result<Transformed<LogicalPlan>> {
     let mut names = Vec::new();
     let mut conditions = Vec::new();
     for condition in split_conjunction_owned(filter.predicate.clone()) {
         conditions.push(if moves(&condition)? {
-            renamed(condition, &mut names, next)?
+            renamed(condition, filter.input.schema(), headings, &mut names, next)?
         } else {
             condition
         });
@@ -83,8 +114,9 @@ impl AnalyzerRule for Correlated {
 
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
         let mut next = 0_usize;
+        let headings = headings(&plan)?;
         let done = plan.transform_up_with_subqueries(|plan| match plan {
-            LogicalPlan::Filter(found) => filter(found, &mut next),
+            LogicalPlan::Filter(found) => filter(found, &headings, &mut next),
             other => Ok(Transformed::no(other)),
         })?;
         Ok(done.data)
